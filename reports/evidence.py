@@ -1,0 +1,135 @@
+"""Append-only evidence files: the record format, the appender and the reader.
+
+The load, the sink and the experiment write through `Appender`; the judge reads through `read`.
+Never judges: a damaged file is described, not repaired and not interpreted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SUBMISSIONS = "submissions.jsonl"
+DELIVERIES = "deliveries.jsonl"
+EVENTS = "events.jsonl"
+METRICS = "metrics.jsonl"
+LEDGER = "ledger.jsonl"
+FILES = (SUBMISSIONS, DELIVERIES, EVENTS, METRICS, LEDGER)
+
+Record = dict[str, Any]
+
+
+def content_digest(subject: str, body: str) -> str:
+    """SHA-256 (hex) of what a person would read: subject and body.
+
+    Line ends and trailing blank lines may change in transport without harm, so they do not count.
+    """
+    lines = body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    return hashlib.sha256(f"{subject}\0{lines}".encode()).hexdigest()
+
+
+class Appender:
+    """Appends records to one file, one `write(2)` each, so that SIGKILL never tears a line.
+
+    Each appender counts its records from 0: a gap in `seq` proves that a record is missing.
+    Raises OSError when a record could not be written whole (disk full): evidence is never dropped quietly.
+    """
+
+    def __init__(self, path: Path, run: str, role: str) -> None:
+        self._run = run
+        self._pid = os.getpid()
+        # Two appenders of one process and role (a restart inside a test) must not share a count.
+        self.writer = f"{role}-{self._pid}-{time.monotonic_ns():x}"
+        self._seq = 0
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Write one record; it is in the kernel, safe from SIGKILL, when this returns."""
+        with self._lock:
+            record = {
+                "run": self._run,
+                "writer": self.writer,
+                "seq": self._seq,
+                "wall_ns": time.time_ns(),
+                "mono_ns": time.monotonic_ns(),
+                "pid": self._pid,
+                "event": event,
+                **fields,
+            }
+            line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+            written = os.write(self._fd, line)
+            if written != len(line):
+                raise OSError(f"evidence record torn: {written} of {len(line)} bytes written; is the disk full?")
+            self._seq += 1
+
+    def close(self) -> None:
+        """Close the file; further appends fail."""
+        os.close(self._fd)
+
+
+@dataclass
+class EvidenceFile:
+    """The records of one file, and what is wrong with it in words (empty: complete)."""
+
+    path: Path
+    records: list[Record] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing that the file should say is known to be missing."""
+        return not self.problems
+
+
+def read(path: Path) -> EvidenceFile:
+    """Read one evidence file. Never raises for damage: missing, torn and foreign lines become problems."""
+    result = EvidenceFile(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        result.problems.append(f"{path.name}: cannot be read: {error.strerror or error}")
+        return result
+    if data and not data.endswith(b"\n"):
+        data, _, torn = data.rpartition(b"\n")
+        result.problems.append(f"{path.name}: the last line is truncated ({len(torn)} bytes without a line end)")
+    for number, line in enumerate(data.splitlines(), start=1):
+        record = _parse(line)
+        if record is None:
+            result.problems.append(f"{path.name}:{number}: not an evidence record")
+        else:
+            result.records.append(record)
+    result.problems.extend(f"{path.name}: {gap}" for gap in _gaps(result.records))
+    return result
+
+
+_REQUIRED = {"run": str, "writer": str, "seq": int, "wall_ns": int, "mono_ns": int, "event": str}
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict):
+        return None
+    if any(not isinstance(record.get(name), kind) for name, kind in _REQUIRED.items()):
+        return None
+    return record
+
+
+def _gaps(records: list[Record]) -> Iterator[str]:
+    expected: dict[str, int] = {}
+    for record in records:
+        writer, seq = record["writer"], record["seq"]
+        if seq != expected.get(writer, 0):
+            yield f"writer {writer}: record {seq} stands where {expected.get(writer, 0)} belongs"
+        expected[writer] = seq + 1
