@@ -1,0 +1,1 @@
+"""The experiment: start a system, flood it, break it, heal it, let it drain, collect evidence."""

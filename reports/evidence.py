@@ -68,7 +68,9 @@ class Appender:
             line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
             written = os.write(self._fd, line)
             if written != len(line):
-                raise OSError(f"evidence record torn: {written} of {len(line)} bytes written; is the disk full?")
+                raise OSError(
+                    f"evidence record torn: {written} of {len(line)} bytes written; is the disk full?"
+                )
             self._seq += 1
 
     def close(self) -> None:
@@ -91,24 +93,52 @@ class EvidenceFile:
 
 
 def read(path: Path) -> EvidenceFile:
-    """Read one evidence file. Never raises for damage: missing, torn and foreign lines become problems."""
+    """Read one evidence file whole. Never raises for damage: missing, torn, foreign lines become problems."""
     result = EvidenceFile(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        result.problems.append(f"{path.name}: cannot be read: {error.strerror or error}")
-        return result
-    if data and not data.endswith(b"\n"):
-        data, _, torn = data.rpartition(b"\n")
-        result.problems.append(f"{path.name}: the last line is truncated ({len(torn)} bytes without a line end)")
-    for number, line in enumerate(data.splitlines(), start=1):
-        record = _parse(line)
-        if record is None:
-            result.problems.append(f"{path.name}:{number}: not an evidence record")
-        else:
-            result.records.append(record)
-    result.problems.extend(f"{path.name}: {gap}" for gap in _gaps(result.records))
+    result.records.extend(stream(path, result.problems))
     return result
+
+
+MAX_PROBLEMS = 20  # of one kind and file, told in words; the rest is only counted
+
+
+def stream(path: Path, problems: list[str]) -> Iterator[Record]:
+    """Yield the records of one file, one line in memory at a time.
+
+    Never raises for damage: what is wrong is appended to `problems` in words as the reading comes to it.
+    """
+    expected: dict[str, int] = {}
+    unread = gaps = 0
+    try:
+        for number, line in enumerate(_lines(path, problems), start=1):
+            record = _parse(line)
+            if record is None:
+                unread += 1
+                if unread <= MAX_PROBLEMS:
+                    problems.append(f"{path.name}:{number}: not an evidence record")
+                continue
+            writer, seq = record["writer"], record["seq"]
+            if seq != (due := expected.get(writer, 0)):
+                gaps += 1
+                if gaps <= MAX_PROBLEMS:
+                    problems.append(f"{path.name}: writer {writer}: record {seq} stands where {due} belongs")
+            expected[writer] = seq + 1
+            yield record
+    except OSError as error:
+        problems.append(f"{path.name}: cannot be read: {error.strerror or error}")
+    if (more := max(0, unread - MAX_PROBLEMS) + max(0, gaps - MAX_PROBLEMS)) > 0:
+        problems.append(f"{path.name}: {more} more problems of these kinds")
+
+
+def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+            else:
+                problems.append(
+                    f"{path.name}: the last line is truncated ({len(line)} bytes without a line end)"
+                )
 
 
 _REQUIRED = {"run": str, "writer": str, "seq": int, "wall_ns": int, "mono_ns": int, "event": str}
@@ -117,19 +147,10 @@ _REQUIRED = {"run": str, "writer": str, "seq": int, "wall_ns": int, "mono_ns": i
 def _parse(line: bytes) -> Record | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
         return None
     if any(not isinstance(record.get(name), kind) for name, kind in _REQUIRED.items()):
         return None
     return record
-
-
-def _gaps(records: list[Record]) -> Iterator[str]:
-    expected: dict[str, int] = {}
-    for record in records:
-        writer, seq = record["writer"], record["seq"]
-        if seq != expected.get(writer, 0):
-            yield f"writer {writer}: record {seq} stands where {expected.get(writer, 0)} belongs"
-        expected[writer] = seq + 1

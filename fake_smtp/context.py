@@ -1,0 +1,33 @@
+"""What the connections and the control API of one sink share.
+
+Made by `sink`, handed to both. Holds no socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fake_smtp.capture import Capture, EvidenceError
+from fake_smtp.decider import Decider
+from fake_smtp.metrics import Counters
+from fake_smtp.options import Options
+from fake_smtp.plan import Plan
+
+
+@dataclass(slots=True)
+class Context:
+    """One running sink, without its sockets."""
+
+    options: Options
+    capture: Capture
+    broken: Callable[[EvidenceError], None]
+    """To be called when evidence could not be written: the sink then stops rather than work unseen."""
+    counters: Counters = field(default_factory=Counters)
+    decider: Decider = field(default_factory=lambda: Decider(Plan()))
+
+    def set_plan(self, plan: Plan) -> None:
+        """Put a plan in force, with fresh counts. Raises PlanError, and then the old one stays."""
+        decider = Decider(plan, self.decider.number + 1)
+        self.capture.record("plan", plan=plan.to_json())
+        self.decider = decider

@@ -1,0 +1,95 @@
+"""The control API: plan, counters, metrics and receipts over HTTP, in the server's own loop.
+
+Spoken to by the experiment (plan, counters) and by the system under test (receipts only).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from fake_smtp.context import Context
+from fake_smtp.metrics import Exposition
+from fake_smtp.plan import Plan, PlanError
+
+_RECEIPTS = "/receipts/"
+
+
+class Control:
+    """The HTTP handlers of one sink."""
+
+    def __init__(self, context: Context, smtp_port: int, pid: int) -> None:
+        self._context = context
+        self._health = {"status": "ok", "run": context.options.run, "smtp_port": smtp_port, "pid": pid}
+        self._exposition = Exposition(context.counters)
+
+    def app(self) -> web.Application:
+        """Build the application."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/health", self.health),
+                web.get("/plan", self.plan),
+                web.put("/plan", self.set_plan),
+                web.delete("/plan", self.clear_plan),
+                web.get("/counters", self.counters),
+                web.get("/metrics", self.metrics),
+                web.get("/receipts", self.limits),
+                web.get(_RECEIPTS + "{message_id:.+}", self.receipt),
+            ]
+        )
+        return app
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Say that the loop turns, and who this is."""
+        return web.json_response(self._health)
+
+    async def plan(self, _request: web.Request) -> web.Response:
+        """Show the plan in force."""
+        return web.json_response(self._context.decider.plan.to_json())
+
+    async def set_plan(self, request: web.Request) -> web.Response:
+        """Replace the plan; 422 with words keeps the old one."""
+        try:
+            self._context.set_plan(Plan.from_json(_json(await request.read())))
+        except PlanError as error:
+            return web.json_response({"error": str(error)}, status=422)
+        return await self.plan(request)
+
+    async def clear_plan(self, request: web.Request) -> web.Response:
+        """Go back to an honest server."""
+        self._context.set_plan(Plan())
+        return await self.plan(request)
+
+    async def counters(self, _request: web.Request) -> web.Response:
+        """Show the counters as JSON."""
+        return web.json_response(self._context.counters.to_json())
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Show the counters as Prometheus text."""
+        return web.Response(
+            body=self._exposition.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    async def limits(self, _request: web.Request) -> web.Response:
+        """Tell a sender how long a conversation can stay undecided."""
+        options = self._context.options
+        return web.json_response({"data_limit_s": options.data_limit_s, "idle_limit_s": options.idle_limit_s})
+
+    async def receipt(self, request: web.Request) -> web.Response:
+        """Answer "did you store this Message-ID?"; not stored is a 200 as well."""
+        # From the raw path: an id may hold a quoted slash, which the router would have taken apart.
+        message_id = unquote(request.rel_url.raw_path.removeprefix(_RECEIPTS))
+        copies = self._context.capture.copies(message_id)
+        return web.json_response({"message_id": message_id, "stored": copies > 0, "copies": copies})
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise PlanError(f"plan: not JSON: {error}") from None

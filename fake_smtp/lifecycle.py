@@ -1,0 +1,153 @@
+"""The life of one SMTP connection: its records, its time limits and how it ends.
+
+Base of everything that speaks SMTP here; knows no command, no reply and no mail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Session
+
+from fake_smtp.capture import EvidenceError
+from fake_smtp.context import Context
+from fake_smtp.session import How, SessionState
+
+HOSTNAME = "sink.mailstorm.test"
+_WHY_ABORTED: dict[How, str] = {
+    "closed": "peer gone in DATA",
+    "quit": "peer gone in DATA",
+    "idle": "no byte in DATA for the idle limit",
+    "data_limit": "data phase over its limit",
+    "fault": "fault",
+    "shutdown": "sink shut down in DATA",
+}
+
+
+class _QuietSession(Session):
+    """aiosmtpd's session, whose `login_data` logs a deprecation warning at every login."""
+
+    login_data: Any = None
+
+
+class RecordedSession(SMTP):
+    """A connection of which everything is written down, and which never outlives its limits."""
+
+    def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
+        options = context.options
+        super().__init__(
+            None,
+            data_size_limit=options.max_size,
+            enable_SMTPUTF8=True,
+            hostname=HOSTNAME,
+            ident="mailstorm",
+            timeout=options.idle_limit_s,
+            auth_require_tls=False,
+            loop=asyncio.get_running_loop(),
+        )
+        # Set afterwards: asked for in __init__, it warns about AUTH without TLS for each connection.
+        self._auth_required = options.username is not None
+        # aiosmtpd keeps these in the class, where every connection changes them for all others.
+        self.command_size_limits = defaultdict(lambda: self.command_size_limit)
+        self._context = context
+        self._connections = connections
+        self._in_data = False
+        self._thinking = False
+        self._heard = time.monotonic()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the session, and its record."""
+        super().connection_made(transport)
+        assert isinstance(self.transport, asyncio.Transport)
+        assert self._handler_coroutine is not None
+        # Then drain() means "all bytes are in the kernel", which `flushed` needs.
+        self.transport.set_write_buffer_limits(0)
+        host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
+        self.state = SessionState(self._context.capture.next_session(), f"{host}:{port}")
+        self._context.counters.sessions += 1
+        self._context.counters.open_sessions += 1
+        self._connections.add(self)
+        self._handler_coroutine.add_done_callback(self._finished)
+        self._context.capture.record("session_begin", session=self.state.number, peer=self.state.peer)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives."""
+        self.state.bytes_in += len(data)
+        self._context.counters.received_bytes += len(data)
+        super().data_received(data)
+
+    def cut(self, how: How) -> asyncio.Task[None]:
+        """End the session at once, without a word; return the task to wait for."""
+        if self.state.how is None:
+            self.state.how = how
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+        assert self._handler_coroutine is not None
+        self._handler_coroutine.cancel()
+        return self._handler_coroutine
+
+    async def _leave(self, how: How, polite: bool = False) -> None:
+        """End the session from inside its own task; does not return."""
+        self.state.how = self.state.how or how
+        assert self._handler_coroutine is not None
+        if polite and self.transport is not None:
+            self.transport.close()
+            self._handler_coroutine.cancel()
+        else:
+            self.cut(how)
+        await asyncio.sleep(0)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """Write the end of the session, the one place where it ends."""
+        if not task.cancelled():
+            task.exception()
+        state, context = self.state, self._context
+        how = state.how = state.how or "closed"
+        self._connections.discard(self)
+        context.counters.open_sessions -= 1
+        if self.transport is not None:
+            self.transport.close()
+        try:
+            if self._in_data:
+                context.capture.record("aborted", session=state.number, stage="data", why=_WHY_ABORTED[how])
+            context.capture.record(
+                "session_end",
+                session=state.number,
+                auth=state.auth,
+                stage=state.stage,
+                mails=state.mails,
+                bytes_in=state.bytes_in,
+                fault=state.fault,
+                how=how,
+            )
+        except EvidenceError as error:
+            context.broken(error)
+
+    def _touch(self) -> None:
+        self._heard = time.monotonic()
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Note the time; one timer for the session looks at it when it is due, instead of one per command."""
+        self._touch()
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_later(self._timeout_duration, self._timeout_cb)
+
+    def _timeout_cb(self) -> None:
+        if self.transport is None:
+            return
+        left = self._heard + self._timeout_duration - time.monotonic()
+        if self._thinking:
+            left = self._timeout_duration
+        if left > 0:
+            self._timeout_handle = self.loop.call_later(left, self._timeout_cb)
+        else:
+            self.cut("idle")
+
+    def _new_envelope(self) -> None:
+        self.envelope = self._create_envelope()
+
+    def _create_session(self) -> Session:
+        return _QuietSession(self.loop)

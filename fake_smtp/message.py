@@ -1,0 +1,146 @@
+"""Reads from a raw mail what the evidence needs: our headers, and the digest of subject and text.
+
+Called by the server for each mail, on the hot path: it parses only the headers it wants.
+Never raises for a malformed mail: what cannot be read is None or a replacement character.
+"""
+
+from __future__ import annotations
+
+import binascii
+import email
+import email.policy
+import quopri
+import re
+from dataclasses import dataclass
+from email.header import decode_header
+from email.message import EmailMessage
+
+from reports.evidence import content_digest
+
+_WANTED = {
+    b"message-id",
+    b"subject",
+    b"content-type",
+    b"content-transfer-encoding",
+    b"x-job-key",
+    b"x-job-id",
+    b"x-attempt",
+    b"x-worker",
+    b"x-hint",
+}
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What one raw mail says about itself; None: it does not."""
+
+    message_id: str | None
+    """Without angle brackets, as receipts are asked for."""
+    key: str | None
+    job_id: str | None
+    attempt: int | None
+    worker: str | None
+    hint: str | None
+    digest: str
+
+
+def parse(raw: bytes) -> Mail:
+    """Read one mail (dot-unstuffed, any line ends)."""
+    head, body = _split(raw)
+    headers = _headers(head)
+    message_id = _text(headers.get(b"message-id"))
+    attempt = _text(headers.get(b"x-attempt"))
+    return Mail(
+        message_id=(message_id or "").removeprefix("<").removesuffix(">") or None,
+        key=_text(headers.get(b"x-job-key")),
+        job_id=_text(headers.get(b"x-job-id")),
+        attempt=int(attempt)
+        if attempt and attempt.isascii() and attempt.isdigit() and len(attempt) < 19
+        else None,
+        worker=_text(headers.get(b"x-worker")),
+        hint=_text(headers.get(b"x-hint")),
+        digest=content_digest(_subject(headers.get(b"subject", b"")), _body_text(raw, headers, body)),
+    )
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    if raw.startswith((b"\r\n", b"\n")):
+        return b"", raw[raw.index(b"\n") + 1 :]
+    end = _HEAD_END.search(raw)
+    return (raw[: end.start()], raw[end.end() :]) if end else (raw, b"")
+
+
+def _headers(head: bytes) -> dict[bytes, bytes]:
+    """Return the wanted headers, names lowered and values unfolded; the first of a name counts."""
+    found: dict[bytes, bytes] = {}
+    for line in _FOLD.sub(b"", head).split(b"\n"):
+        name, colon, value = line.partition(b":")
+        name = name.lower()
+        if colon and name in _WANTED and name not in found:
+            found[name] = value.rstrip(b"\r")
+    return found
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else _decoded(value).strip() or None
+
+
+def _subject(value: bytes) -> str:
+    return _decoded(value).lstrip(" \t")
+
+
+def _decoded(value: bytes) -> str:
+    """Decode encoded words (also in our own headers: long ones are folded that way)."""
+    text = value.decode("utf-8", "replace")
+    if "=?" not in text:
+        return text
+    try:
+        parts = decode_header(text)
+    except (ValueError, binascii.Error, LookupError):
+        return text
+    return "".join(part if isinstance(part, str) else _charset(part, charset) for part, charset in parts)
+
+
+def _charset(data: bytes, charset: str | None) -> str:
+    # US-ASCII is often declared over UTF-8; the reverse does no harm.
+    name = "utf-8" if charset is None or charset.lower() in ("us-ascii", "ascii", "unknown-8bit") else charset
+    try:
+        text = data.decode(name, "replace")
+    except (LookupError, ValueError):
+        text = data.decode("utf-8", "replace")
+    # Some codecs let surrogates through, and the digest could not encode them.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _body_text(raw: bytes, headers: dict[bytes, bytes], body: bytes) -> str:
+    content_type = headers.get(b"content-type", b"")
+    if content_type.strip().lower().startswith(b"multipart/"):
+        return _first_plain(raw)
+    declared = _CHARSET.search(content_type)
+    charset = declared.group(1).decode("ascii", "replace") if declared else None
+    encoding = headers.get(b"content-transfer-encoding", b"").strip().lower()
+    return _charset(_transfer_decoded(body, encoding), charset)
+
+
+def _transfer_decoded(body: bytes, encoding: bytes) -> bytes:
+    if encoding == b"quoted-printable":
+        return quopri.decodestring(body)
+    if encoding == b"base64":
+        try:
+            return binascii.a2b_base64(body)
+        except binascii.Error:
+            return body
+    return body
+
+
+def _first_plain(raw: bytes) -> str:
+    """Take the slow and thorough way for a multipart mail: its first text/plain part, "" without one."""
+    message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
+    for part in message.walk():
+        if part.get_content_type() == "text/plain" and not part.is_multipart():
+            payload = part.get_payload(decode=True)
+            return _charset(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+    return ""

@@ -1,0 +1,132 @@
+"""The sink's options: from argv and the environment, checked, with units.
+
+Read by `__main__`. Ends the process with 64 and one sentence when an option cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+USAGE = 64
+ENVIRONMENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that one sink is started with."""
+
+    out: Path
+    run: str
+    host: str
+    smtp_port: int
+    control_port: int
+    username: str | None
+    password: str | None
+    idle_limit_s: float
+    data_limit_s: float
+    latency_s: float
+    max_size: int
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"fake_smtp: {message}; see python -m fake_smtp --help\n")
+        sys.exit(USAGE)
+
+
+def parse(argv: Sequence[str] | None = None) -> Options:
+    """Read the options; a bad one ends the process with exit code 64."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    password = given.password
+    if password is not None and given.username is None:
+        parser.error("--password needs --username too")
+    if given.username is not None and password is None:
+        password = os.environ.get("FAKE_SMTP_PASSWORD")
+        if password is None:
+            parser.error("--username needs a password: set FAKE_SMTP_PASSWORD (or --password, visible in ps)")
+    return Options(**{**vars(given), "password": password})
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m fake_smtp",
+        description="An SMTP sink: every mail on disk before its 250, faults on command. "
+        "Prints one JSON line with its ports when it is ready.",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the evidence; made when missing")
+    add(
+        "--run",
+        type=_run_id,
+        default="adhoc",
+        metavar="RUN-ID",
+        help="run id in every record (default adhoc)",
+    )
+    add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    add("--smtp-port", type=_port, default=0, metavar="PORT", help="0: a free one (default)")
+    add("--control-port", type=_port, default=0, metavar="PORT", help="0: a free one (default)")
+    add("--username", help="require AUTH before MAIL; without it any login is accepted and none is needed")
+    add("--password", help="better in FAKE_SMTP_PASSWORD: argv is visible in ps")
+    add(
+        "--idle-limit-s",
+        type=_seconds(above=0),
+        default=5.0,
+        metavar="S",
+        help="cut a silent client (default 5)",
+    )
+    add(
+        "--data-limit-s",
+        type=_seconds(above=0),
+        default=5.0,
+        metavar="S",
+        help="354 to final dot (default 5)",
+    )
+    add(
+        "--latency-s",
+        type=_seconds(),
+        default=0.0,
+        metavar="S",
+        help="think time of MAIL, RCPT, DATA, dot (default 0)",
+    )
+    add("--max-size", type=_size, default=2**25, metavar="BYTES", help="largest mail (default 32 MiB)")
+    return parser
+
+
+def _run_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]*[A-Za-z0-9]", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: only letters, digits and dashes, no dash at the end")
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1")
+    return int(text)
+
+
+def _seconds(above: float | None = None) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < 0 or (above is not None and value <= above):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
+        return value
+
+    return read

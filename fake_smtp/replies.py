@@ -1,0 +1,89 @@
+"""The replies of one SMTP connection: think time, faults, refusals on record, bytes known to be sent.
+
+Base of the data phase and of the commands. Never decides what the ordinary reply is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fake_smtp.capture import EvidenceError
+from fake_smtp.faults import Answer, Fault
+from fake_smtp.lifecycle import RecordedSession
+from fake_smtp.session import Stage
+
+log = logging.getLogger("fake_smtp")
+
+
+class Speaker(RecordedSession):
+    """A session that answers, or is made to answer otherwise."""
+
+    async def _think(self) -> None:
+        if self._context.options.latency_s:
+            self._thinking = True
+            await asyncio.sleep(self._context.options.latency_s)
+            self._thinking = False
+            self._touch()
+
+    async def push(
+        self, status: str | bytes | None, fault: str | None = None, key: str | None = None
+    ) -> None:
+        """Send one reply; None was already sent. A refusal of any kind is written down first."""
+        if status is None:
+            return
+        reply = status.encode("utf-8", "surrogateescape") if isinstance(status, str) else status
+        if reply[:1] in (b"4", b"5"):
+            self._context.capture.record(
+                "refused",
+                session=self.state.number,
+                stage=self.state.stage,
+                code=int(reply[:3]),
+                fault=fault,
+                key=key,
+            )
+        await self._send(reply + b"\r\n")
+
+    async def _send(self, data: bytes) -> bool:
+        """Send bytes; return whether the kernel has all of them."""
+        transport = self.transport
+        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+            return False
+        transport.write(data)
+        self._touch()
+        if transport.get_write_buffer_size():
+            await self._writer.drain()
+        return not transport.is_closing() and transport.get_write_buffer_size() == 0
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer what went wrong; with a mail in hand, cut instead: no reply could be true."""
+        if isinstance(error, EvidenceError):
+            self._context.broken(error)
+            self.cut("shutdown")
+        elif self.state.stage in ("dot", "stored"):
+            log.error("session %d cut", self.state.number, exc_info=error)
+            self.cut("closed")
+        return "500 5.5.2 Error: cannot understand this command"
+
+    def _decide(self, stage: Stage, key: str, attempt: int | None = None) -> Fault | None:
+        fault = self._context.decider.decide(stage, self.state, key, attempt)
+        if fault is not None:
+            self._context.counters.faults[fault.name] += 1
+            self.state.fault = fault.name
+        return fault
+
+    async def _refuse(self, answer: Answer, fault: str, key: str | None = None) -> None:
+        if answer.raw is None:
+            await self.push(f"{answer.code} {answer.text}", fault, key)
+        else:
+            self._context.capture.record(
+                "refused",
+                session=self.state.number,
+                stage=self.state.stage,
+                code=answer.code,
+                fault=fault,
+                key=key,
+            )
+            await self._send(answer.raw)
+        if answer.then != "stay":
+            await self._leave("fault", polite=answer.then == "close")

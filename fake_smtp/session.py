@@ -1,0 +1,33 @@
+"""What the sink knows of one SMTP session; kept by the server, read by the faults.
+
+Plain data: it never touches a socket or a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "dot", "stored"]
+"""Where a session stands. `dot`: the mail is here and not yet stored; `stored`: on disk, not yet answered."""
+
+How = Literal["quit", "closed", "idle", "data_limit", "fault", "shutdown"]
+
+
+@dataclass(slots=True)
+class SessionState:
+    """One connection, from accept to close."""
+
+    number: int
+    peer: str
+    auth: Literal["ok", "rejected", "none"] = "none"
+    login_plan: int = 0
+    """Number of the plan that was in force at the login; tells sessions older than a fault."""
+    stage: Stage = "connect"
+    mails: int = 0
+    mail_commands: int = 0
+    bytes_in: int = 0
+    fault: str | None = None
+    """The last fault that hit this session."""
+    how: How | None = None
+    """How it ended, set by whatever ends it first; None while it lives."""

@@ -1,0 +1,105 @@
+"""Starts and stops the load as a process of its own: what the experiment imports.
+
+Never imports locust (which would patch the importing process) and never waits for the load's end by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """One headless load: jobs per second to `target`, for `for_s` seconds (0: until stopped)."""
+
+    target: str
+    rate_per_s: float
+    seed: int
+    run: str
+    evidence_dir: Path
+    arrivals: str = "constant"
+    for_s: float = 0.0
+    status_share: float = 0.0
+    processes: int = 1
+    resubmit_limit_s: float = 60.0
+    stop_grace_s: float = 30.0
+    timeout_s: float = 10.0
+
+    def __str__(self) -> str:
+        end = f"for {self.for_s:g} s" if self.for_s else "until stopped"
+        watched = f", status of {self.status_share:.0%} read" if self.status_share else ""
+        return f"{self.arrivals} at {self.rate_per_s:g}/s {end} to {self.target}, seed {self.seed}{watched}"
+
+
+def argv(spec: LoadSpec) -> list[str]:
+    """Return the command line that offers this load. Raises ValueError for what Locust cannot be told."""
+    if spec.processes < 1:
+        raise ValueError(f"processes must be at least 1, not {spec.processes!r}")
+    locust = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    locust += ["-u", str(spec.processes), "-r", str(spec.processes)]
+    if spec.processes > 1:
+        locust += ["--processes", str(spec.processes)]
+    options = {
+        "--host": spec.target,
+        "--rate": repr(spec.rate_per_s),
+        "--arrivals": spec.arrivals,
+        "--for-s": repr(spec.for_s),
+        "--seed": str(spec.seed),
+        "--run-id": spec.run,
+        "--evidence": str(spec.evidence_dir),
+        "--status-share": repr(spec.status_share),
+        "--resubmit-limit-s": repr(spec.resubmit_limit_s),
+        "--stop-grace-s": repr(spec.stop_grace_s),
+        "--timeout-s": repr(spec.timeout_s),
+    }
+    return locust + [word for pair in options.items() for word in pair]
+
+
+def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start the load in its own session and process group, its output going to `log_path`.
+
+    `env` is added to its environment (the harness marks its processes so). Raises OSError when it cannot be
+    started or the log cannot be written.
+    """
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    # A MAILSTORM_ variable left in somebody's shell must not change a recorded plan; nor may Locust's own.
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAILSTORM_", "LOCUST_"))}
+    with log_path.open("ab") as log:
+        return subprocess.Popen(
+            argv(spec),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=clean | dict(env or {}),
+        )
+
+
+def stop(process: subprocess.Popen[bytes], grace_s: float) -> int:
+    """Ask the load to end (SIGTERM), wait `grace_s` seconds, then kill its whole group; return its exit code.
+
+    `grace_s` should be a few seconds more than the load's own `stop_grace_s`.
+    """
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + grace_s
+        while not _exited(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # Before it is reaped its number cannot be anybody else's. This also ends workers whose master died.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def _exited(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

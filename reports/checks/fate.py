@@ -1,0 +1,43 @@
+"""What became of a job that was accepted and never arrived: lost, stuck, given up, or not decidable.
+
+Used by the checks `lost`, `stuck` and `given_up`, which must agree on it. Never looks at jobs that arrived.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from reports.history import History
+from reports.records import Job
+
+Fate = Literal["lost", "stuck", "given_up", "undecided"]
+_CODE = re.compile(r"(?<![\d.])5\d\d(?!\d)")
+# Refusals of the login or the session: no mail may be given up for these.
+NOT_THIS_MAIL = frozenset({500, 502, 503, 504, 521, 530, 534, 535, 538})
+
+
+def absent(history: History) -> list[tuple[str, Job, Fate]]:
+    """Every accepted key of which no copy of any shape was stored, with its fate."""
+    return [(key, job, fate(history, key, job)) for key, job in history.accepted() if not job.copies]
+
+
+def fate(history: History, key: str, job: Job) -> Fate:
+    """Say what became of an accepted job without a copy."""
+    refused = history.refusals.get(key, set()) | history.refusals.get(None, set())
+    refused = refused - NOT_THIS_MAIL
+    if "FAILURE" in job.states and "SUCCESS" not in job.states:
+        named = {int(code) for code in _CODE.findall(job.reason)}
+        return "given_up" if named & refused else "lost"
+    if job.finished:
+        return "lost"
+    if not history.quiet:
+        return "stuck"
+    return "undecided" if not job.states and refused else "lost"
+
+
+def last_seen(job: Job) -> str:
+    """Say where a job without a copy was seen last, in words."""
+    if not job.states:
+        return "accepted by the API; its state is not on record"
+    return f"the system says {' and '.join(job.states)}" + (f" ({job.reason})" if job.reason else "")

@@ -1,0 +1,68 @@
+"""Did the status API tell the truth: false_sent, false_failed, and one job for one key.
+
+Called through the registry. An early SUCCESS is a lie even when the mail arrives later.
+"""
+
+from __future__ import annotations
+
+from reports.checks.base import FIRST, CheckResult, conclude, plural
+from reports.evidence import DELIVERIES, LEDGER, SUBMISSIONS
+from reports.history import History
+from reports.records import Job
+
+
+def false_sent(history: History) -> CheckResult:
+    """The API said SUCCESS while no copy was stored: at the end, or at the time of the answer."""
+    final = [key for key, job in history.jobs.items() if "SUCCESS" in job.states and not job.copies]
+    early = [key for key, job in history.jobs.items() if _too_early(job)]
+    keys = sorted({*final, *early})
+    return conclude(
+        "false_sent",
+        keys,
+        f"the API said SUCCESS of {plural(len(keys), 'mail')} that was not stored at that time",
+        "the API said SUCCESS of stored mail only",
+        to_convict=history.missing(DELIVERIES),
+        to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
+        details={"at the end": len(final), "too early": len(early)},
+    )
+
+
+def _too_early(job: Job) -> bool:
+    return bool(job.success_read_ns) and (not job.copies or job.success_read_ns < job.first_stored_ns)
+
+
+def false_failed(history: History) -> CheckResult:
+    """The API said FAILURE of a mail that was stored."""
+    keys = sorted(key for key, job in history.jobs.items() if job.copies and _called_failed(job))
+    return conclude(
+        "false_failed",
+        keys,
+        f"the API said FAILURE of {plural(len(keys), 'mail')} that was stored",
+        "the API said FAILURE of no stored mail",
+        to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
+    )
+
+
+def _called_failed(job: Job) -> bool:
+    # With two jobs for one key the other one may have been sent: that is another check's finding.
+    final = bool(job.states) and all(state == "FAILURE" for state in job.states)
+    return final or (bool(job.failure_read_ns) and len(job.ids) < 2)
+
+
+def one_job_per_key(history: History) -> CheckResult:
+    """Submitting a key again must name the same job; a 202 that could not be read is listed."""
+    keys = sorted(key for key, job in history.jobs.items() if len(job.ids) > 1)
+    unread = sorted(key for key, job in history.jobs.items() if job.unread)
+    finding = f"; {plural(len(unread), 'key')} got a 202 that could not be read" if unread else ""
+    return conclude(
+        "one_job_per_key",
+        keys,
+        f"two jobs for one key: {plural(len(keys), 'key')}{finding}",
+        f"no key was given two jobs{finding}",
+        to_acquit=history.missing_for_jobs(SUBMISSIONS),
+        details={
+            "ids": {key: list(history.jobs[key].ids) for key in keys[:FIRST]},
+            "unread_202": len(unread),
+            "unread_202_keys": unread[:FIRST],
+        },
+    )

@@ -1,0 +1,66 @@
+"""The clocks of each fault and each kill, as rows for the report and verdict.json.
+
+Called by `reports.verdict`. Times are seconds since the load began; null: not on record.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+from reports.checks.leases import in_flight
+from reports.history import History
+from reports.records import Fault
+
+MAX_KILLS = 200
+
+
+def fault_rows(history: History) -> list[dict[str, Any]]:
+    """One row per fault, in order of injection."""
+    stored = sorted(copy.at_ns for job in history.jobs.values() for copy in job.copies)
+    ordered = sorted(history.faults.values(), key=lambda fault: (fault.inject_ns or 0, fault.name))
+    return [_row(history, fault, stored) for fault in ordered]
+
+
+def _row(history: History, fault: Fault, stored: list[int]) -> dict[str, Any]:
+    first = None
+    if fault.healed_ns is not None and (index := bisect_left(stored, fault.healed_ns)) < len(stored):
+        first = stored[index]
+    return {
+        "fault": fault.name,
+        "kind": fault.kind,
+        "inject_s": history.seconds(fault.inject_ns),
+        "bite_s": history.seconds(fault.bite_ns),
+        "heal_s": history.seconds(fault.heal_ns),
+        "healed_s": history.seconds(fault.healed_ns),
+        "first_success_s": history.seconds(first),
+        "recovered_s": history.seconds(fault.recovered_ns),
+        "recovery_s": fault.recovery_s,
+        "recovered": fault.recovery_s is not None,
+        "proof": fault.proof,
+        "read_back": fault.read_back,
+        "detail": fault.detail,
+    }
+
+
+def kill_rows(history: History) -> list[dict[str, Any]]:
+    """One row per kill: how many mails it interrupted, and the seconds from it until they were stored."""
+    rows = []
+    for kill in sorted(history.kills, key=lambda kill: (kill.at_ns, kill.name))[:MAX_KILLS]:
+        caught = in_flight(history, kill)
+        waits = sorted(one.stored_s for one in caught if one.stored_s is not None and not one.stored_before)
+        rows.append(
+            {
+                "process": kill.name,
+                "pids": sorted(kill.pids),
+                "at_s": history.seconds(kill.at_ns),
+                "in_flight": len(caught),
+                "stored_before": sum(1 for one in caught if one.stored_before),
+                "delivered": len(waits),
+                "never": sum(1 for one in caught if one.stored_s is None),
+                "hit_again": sum(1 for one in caught if one.leased_again_s is not None),
+                "max_s": round(waits[-1], 3) if waits else None,
+                "all_s": [round(wait, 3) for wait in waits[:50]],
+            }
+        )
+    return rows

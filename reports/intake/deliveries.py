@@ -1,0 +1,135 @@
+"""What the sink saw: every stored copy with its reply, refusals, and whether each session came to its end.
+
+Fed by `reports.intake` after the submissions: a copy is compared with its plan at once, its content let go.
+"""
+
+from __future__ import annotations
+
+from reports.evidence import DELIVERIES, Record
+from reports.history import History
+from reports.intake.fields import text, text_or_none, whole, words
+from reports.intake.metrics import matching
+from reports.records import Copy
+
+SMTP_PROXY = {"direction": "upstream", "proxy": "smtp-worker"}
+PROXY_BYTES = "toxiproxy_proxy_sent_bytes_total"
+# Toxiproxy counts a connection when it ends, just before or after the sink sees that end.
+SETTLE_NS = 1_000_000_000
+MAIL_STAGES_EXCLUDED = frozenset({"connect", "banner", "helo", "ehlo", "starttls", "auth"})
+
+
+class Deliveries:
+    """Intake of `deliveries.jsonl`."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.started: list[str] = []
+        self.stopped: set[str] = set()
+        self.open: set[tuple[str, str]] = set()
+        self.unanswered: dict[tuple[str, str], Copy | None] = {}
+        self.surplus = 0
+        scrapes = [
+            one.last_ns for some in matching(history, PROXY_BYTES, **SMTP_PROXY).values() for one in some
+        ]
+        self.settled_ns = max(scrapes, default=0) - SETTLE_NS
+        self.handlers = {
+            "sink_start": self.sink_start,
+            "sink_stop": self.sink_stop,
+            "session_begin": self.session_begin,
+            "session_end": self.session_end,
+            "stored": self.stored,
+            "reply": self.reply,
+            "refused": self.refused,
+        }
+
+    def sink_start(self, record: Record) -> None:
+        """Note a sink; a second one means that the first was started again."""
+        self.started.append(record["writer"])
+
+    def sink_stop(self, record: Record) -> None:
+        """Note that a sink said everything."""
+        self.stopped.add(record["writer"])
+
+    def session_begin(self, record: Record) -> None:
+        """Open a session."""
+        self.open.add((record["writer"], words(record["session"])))
+        self.history.sessions.begun += 1
+
+    def session_end(self, record: Record) -> None:
+        """Close a session and add up its bytes."""
+        bytes_in, how, totals = whole(record, "bytes_in"), text(record, "how"), self.history.sessions
+        self.open.discard((record["writer"], words(record["session"])))
+        totals.ended += 1
+        totals.bytes_in += bytes_in
+        if how not in ("quit", "closed"):
+            totals.abnormal += 1
+        elif record["mono_ns"] < self.settled_ns:
+            totals.settled_bytes += bytes_in
+
+    def stored(self, record: Record) -> None:
+        """Index a copy under its key, compared with the plan."""
+        mail, key, to = words(record["mail"]), text_or_none(record, "key"), list(record["to"])
+        digest, job_id = text(record, "digest"), text_or_none(record, "id")
+        self.history.stored += 1
+        self.unanswered[record["writer"], mail] = None
+        job = self.history.jobs.get(key) if key else None
+        if job is None or key is None:
+            self.history.strays.append((_stray_kind(self.history, key), key or f"(no key) mail {mail}"))
+            return
+        copy = Copy(
+            mail=mail,
+            at_ns=record["mono_ns"],
+            session=f"{record['writer']}/{words(record['session'])}",
+            job_id=job_id,
+            attempt=words(record["attempt"]),
+            worker=words(record["worker"]),
+            hint=words(record["hint"]),
+            damaged=bool(job.digest) and digest != job.digest,
+            misrouted=bool(job.to) and to != [job.to],
+        )
+        job.copies = (*job.copies, copy)
+        self.unanswered[record["writer"], mail] = copy
+
+    def reply(self, record: Record) -> None:
+        """Note whether the reply to a copy left the sink."""
+        flushed = record["flushed"]
+        if not isinstance(flushed, bool):
+            raise TypeError(f"flushed is {flushed!r}, not true or false")
+        mail = (record["writer"], words(record["mail"]))
+        if mail not in self.unanswered:
+            self.surplus += 1
+            return
+        copy = self.unanswered.pop(mail)
+        if copy is not None:
+            copy.flushed = flushed
+
+    def refused(self, record: Record) -> None:
+        """Keep that the sink refused a mail for good (5xx), which is the one lawful reason to give it up."""
+        code, key = whole(record, "code"), text_or_none(record, "key")
+        if 500 <= code < 600 and text(record, "stage").lower() not in MAIL_STAGES_EXCLUDED:
+            self.history.refusals.setdefault(key, set()).add(code)
+
+    def finish(self) -> None:
+        """Say what is missing: end marks, session ends, replies."""
+        problems = self.history.problems[DELIVERIES]
+        if not self.started:
+            problems.append(f"{DELIVERIES}: no sink_start")
+        for writer in self.started:
+            if writer not in self.stopped:
+                problems.append(f"{DELIVERIES}: sink {writer} has no sink_stop")
+        self._say(len(self.open), "sessions have no session_end")
+        self._say(len(self.unanswered), "stored mails have no reply record")
+        self._say(self.surplus, "reply records belong to no stored mail, or are a second one")
+        for job in self.history.jobs.values():
+            if len(job.copies) > 1:
+                job.copies = sorted(job.copies, key=lambda copy: copy.at_ns)
+
+    def _say(self, count: int, what: str) -> None:
+        if count:
+            self.history.problems[DELIVERIES].append(f"{DELIVERIES}: {count} {what}")
+
+
+def _stray_kind(history: History, key: str | None) -> str:
+    if not key:
+        return "no key"
+    return "unknown key" if key.startswith(f"{history.plan.run}-") else "foreign run"

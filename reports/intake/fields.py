@@ -1,0 +1,48 @@
+"""Typed access to the fields of a record: a missing one is a KeyError, a wrong one a TypeError that names it.
+
+Used by the intakes. Never guesses a value.
+"""
+
+from __future__ import annotations
+
+from reports.evidence import Record
+
+
+def text(record: Record, name: str) -> str:
+    """Return a field that must be a string."""
+    value = record[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, not text")
+    return value
+
+
+def text_or_none(record: Record, name: str) -> str | None:
+    """Return a field that must be a string or null."""
+    return None if record[name] is None else text(record, name)
+
+
+def whole(record: Record, name: str) -> int:
+    """Return a field that must be a whole number."""
+    value = record[name]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, not a whole number")
+    return value
+
+
+def number(record: Record, name: str) -> float:
+    """Return a field that must be a number."""
+    value = record[name]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, not a number")
+    return float(value)
+
+
+def words(value: object) -> str:
+    """Show any value as text; null becomes the empty text."""
+    return "" if value is None else str(value)
+
+
+def pid_of(worker: str) -> int | None:
+    """Return the process id of a worker named `host:pid`; None when there is none in it."""
+    tail = worker.rpartition(":")[2]
+    return int(tail) if tail.isascii() and tail.isdigit() else None

@@ -1,0 +1,47 @@
+"""The Flask app factory.
+
+Called by gunicorn in each of its processes: `gunicorn "system.api.app:create_app()"`. Connects to nothing by
+itself; every connection is made when it is first needed, after the fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask, Response, g, request
+
+from system.api import health, jobs, meters, problems
+from system.api.context import Context, make_context
+from system.settings import Settings, get_settings
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def create_app(settings: Settings | None = None, tools: Context | None = None) -> Flask:
+    """The app; tests bring their own settings and tools."""
+    settings = settings or get_settings()
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s api: %(message)s")
+    app = Flask("system.api", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["mail"] = tools or make_context(settings)
+    app.register_blueprint(jobs.blueprint)
+    app.register_blueprint(health.blueprint)
+    problems.install(app)
+    _count_requests(app)
+    return app
+
+
+def _count_requests(app: Flask) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        method = request.method if request.method in _METHODS else "other"
+        meters.http_requests.labels(method, route, str(response.status_code)).inc()
+        meters.http_seconds.labels(route).observe(time.perf_counter() - g.get("began", time.perf_counter()))
+        return response

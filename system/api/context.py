@@ -1,0 +1,54 @@
+"""What the API's views work with: the ledger, the acceptance, the hints, and two impatient lookers.
+
+Made once per process by the app factory, after the fork. Nothing connects before its first use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+from flask import current_app
+
+from system import clients
+from system.delivery.accepting import Acceptance
+from system.delivery.broker import Broker
+from system.delivery.hints import Hints
+from system.delivery.ledger import Ledger
+from system.settings import Settings
+from system.worker.app import make_app
+
+# Readiness and metrics must answer within about two seconds, whatever hangs behind them.
+LOOK_TIMEOUT_S = 0.8
+
+
+@dataclass(slots=True)
+class Context:
+    """One process's tools. `watch` and `broker` have short time-outs and never retry."""
+
+    settings: Settings
+    ledger: Ledger
+    acceptance: Acceptance
+    hints: Hints
+    watch: redis.Redis
+    broker: Broker
+
+
+def make_context(settings: Settings) -> Context:
+    """Fresh tools for this process."""
+    url, timeout = settings.ledger_url, settings.redis_timeout_s
+    look = min(LOOK_TIMEOUT_S, timeout)
+    return Context(
+        settings=settings,
+        ledger=Ledger(clients.connect(url, timeout), settings),
+        acceptance=Acceptance(clients.connect(url, timeout, retries=0), settings),
+        hints=Hints(make_app(settings, timeout)),
+        watch=clients.connect(url, look, retries=0),
+        broker=Broker(settings.broker_url, look),
+    )
+
+
+def context() -> Context:
+    """The tools of the app that handles this request."""
+    found: Context = current_app.extensions["mail"]
+    return found

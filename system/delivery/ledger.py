@@ -1,0 +1,134 @@
+"""The ledger: every transition of a job, as one atomic script each, and what can be read from it.
+
+Used by the worker, the relay and the API. Never keeps state of its own, and never lets a negative outcome
+of an old token count. Any method may raise redis.RedisError, which means that the answer is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any, Literal
+
+import redis
+
+from system.delivery import scripts
+from system.delivery.states import Job, Lease, Mail, NoLease
+from system.settings import Settings
+
+PREFIX = "{mail}:"
+Verdict = Literal["stored", "absent", "unknown", "hold", "resend"]
+BACKOFF_CAP = 8
+PAUSE_AFTER_BROKER_LOSS_MS = 1000
+
+
+def ms(seconds: float) -> int:
+    """Seconds as whole milliseconds, the unit of every script."""
+    return int(seconds * 1000)
+
+
+def lease_from(answer: list[Any], job_id: str) -> Lease:
+    """The lease in a script's `granted` answer."""
+    _, fence, key, to, subject, body = answer
+    return Lease(Mail(job_id, key or job_id, to, subject, body), int(fence))
+
+
+class Ledger:
+    """The transitions of the protocol; `client` must belong to this process."""
+
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self.client = client
+        self._s = settings
+
+    def _run(self, name: str, *args: str | int | float) -> list[Any]:
+        return scripts.run(self.client, name, *args)
+
+    def lease(self, job_id: str, owner: str, worker: str, hint: str) -> Lease | NoLease:
+        """Takes the job for this execution (`owner`, new each time), or says why not."""
+        answer = self._run("lease", job_id, owner, ms(self._s.lease_s), worker, hint)
+        if answer[0] != "granted":
+            return NoLease(answer[0], str(answer[1]))
+        return lease_from(answer, job_id)
+
+    def renew(self, job_id: str, fence: int) -> bool:
+        """Prolongs a lease whose mail is not being handed over yet; False: it is lost."""
+        return bool(self._run("renew", job_id, fence, ms(self._s.lease_s))[0] == "ok")
+
+    def mark_sending(self, job_id: str, fence: int, worker: str) -> bool:
+        """Announces the body and starts the lease anew; False: stale, nothing may be sent."""
+        return bool(self._run("mark_sending", job_id, fence, ms(self._s.lease_s), worker)[0] == "ok")
+
+    def sent(self, job_id: str, fence: int, reply: str, worker: str) -> str:
+        """Records true evidence; answers `sent`, `duplicate` or `` (the job is gone)."""
+        return str(self._run("sent", job_id, fence, reply, worker)[1])
+
+    def retry(self, job_id: str, fence: int, error: str, worker: str) -> str:
+        """Records a definite, temporary no; answers the state it led to, or `stale`."""
+        s = self._s
+        times = (
+            ms(s.retry_base_s),
+            ms(s.retry_cap_s),
+            random.random(),
+            ms(s.max_age_s),
+            ms(s.republish_first_s),
+        )
+        return str(self._run("retry", job_id, fence, error, worker, *times)[0])
+
+    def fail(self, job_id: str, fence: int, error: str, worker: str) -> str:
+        """Records a definite, lasting no; answers `failed` or `stale`."""
+        return str(self._run("fail", job_id, fence, error, worker)[0])
+
+    def login_refused(self, job_id: str, fence: int, error: str, worker: str) -> str:
+        """Opens the login breaker and puts the job back, without a strike."""
+        s = self._s
+        times = (ms(s.login_probe_s), random.random(), ms(s.republish_first_s))
+        return str(self._run("login_refused", job_id, fence, error, worker, *times)[0])
+
+    def probed(self, ok: bool, reason: str) -> str:
+        """Tells how a login probe went; answers `closed` or `open`."""
+        first = ms(self._s.login_probe_s)
+        args = ("ok" if ok else "refused", reason, first, BACKOFF_CAP * first, random.random())
+        return str(self._run("probed", *args)[0])
+
+    def ask(self, job_id: str, owner: str, for_s: float) -> bool:
+        """Takes the right to ask for this job's receipt for `for_s` seconds."""
+        return bool(self._run("ask", job_id, owner, ms(for_s))[0] == "granted")
+
+    def verdict(self, job_id: str, owner: str, answer: Verdict, words: str, worker: str) -> str:
+        """Settles a doubt, or leaves it; answers the state it led to, or `stale` or `gone`."""
+        s = self._s
+        times = (ms(s.republish_first_s) // 5, ms(s.republish_max_s), ms(s.republish_first_s))
+        return str(self._run("verdict", job_id, owner, answer, words, worker, *times)[0])
+
+    def unguarded(self, job_id: str, event: str, worker: str, words: str = "") -> Lease | None:
+        """Writes down what a policy without a ledger does; None: no such job."""
+        answer = self._run("unguarded", job_id, event, worker, words)
+        return None if answer[0] == "gone" else lease_from(answer, job_id)
+
+    def claim_due(self, limit: int) -> tuple[bool, list[str]]:
+        """Moves what is due on; answers whether a login should be probed, and the ids to publish."""
+        s = self._s
+        times = (ms(s.republish_first_s), ms(s.republish_max_s), ms(s.login_probe_s))
+        probe, _, *ids = self._run("claim_due", limit, *times)
+        return bool(probe), ids
+
+    def unclaim(self, ids: list[str]) -> None:
+        """Gives back what was claimed and could not be published."""
+        self._run("unclaim", ms(self._s.republish_first_s), PAUSE_AFTER_BROKER_LOSS_MS, *ids)
+
+    def release_held(self) -> int:
+        """Makes held doubts due again, at most 1000 at a time; answers how many."""
+        return int(self._run("release_held")[1])
+
+    def beat(self) -> None:
+        """Says that a relay lives although it claims nothing."""
+        seconds, micros = self.client.time()
+        self.client.set(PREFIX + "relay", seconds * 1000 + micros // 1000)
+
+    def read(self, job_id: str) -> Job | None:
+        """The job and its trail at one moment, or None."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(f"{PREFIX}job:{job_id}")
+            pipe.lrange(f"{PREFIX}trail:{job_id}", 0, -1)
+            fields, trail = pipe.execute()
+        return Job(job_id, fields, [json.loads(item) for item in trail]) if "state" in fields else None

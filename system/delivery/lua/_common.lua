@@ -1,0 +1,60 @@
+-- Put in front of every script: names, the clock, and the three things every transition does.
+-- Never a transition itself. All keys carry the tag {mail}, so they share one cluster slot (KEYS[1] routes).
+local P = '{mail}:'
+local DUE, HELD, STATS, BREAKER, RELAY = P .. 'due', P .. 'held', P .. 'stats', P .. 'breaker', P .. 'relay'
+local TRAIL_MAX = 50
+local TERMINAL = { sent = true, failed = true, cancelled = true }
+
+-- The server's clock is the only one that all processes share.
+local time = redis.call('TIME')
+local NOW = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function job_key(id) return P .. 'job:' .. id end
+local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
+local function set(id, ...) redis.call('HSET', job_key(id), 'updated', NOW, ...) end
+local function count(field, by) redis.call('HINCRBY', STATS, field, by or 1) end
+local function look_at(id, at) redis.call('ZADD', DUE, at, id) end
+
+local function note(id, event, fence, worker, detail)
+  local key = P .. 'trail:' .. id
+  redis.call('RPUSH', key, cjson.encode({
+    at_ms = NOW, event = event, fence = tonumber(fence) or 0, worker = worker or '', detail = detail or '',
+  }))
+  redis.call('LTRIM', key, -TRAIL_MAX, -1)
+end
+
+-- Changes the state and keeps the census (now:<state>) with it, so that it is exact across any kill.
+local function move(id, from, to)
+  if from ~= to then
+    if from then count('now:' .. from, -1) end
+    count('now:' .. to, 1)
+  end
+  set(id, 'state', to)
+end
+
+-- Ends a job. The idempotency key lives as long as its job, and its time to live after that.
+local function finish(id, from, to)
+  move(id, from, to)
+  count(to)
+  redis.call('ZREM', DUE, id)
+  redis.call('ZREM', HELD, id)
+  local v = get(id, 'ttl_s', 'idem', 'idem_ttl_s')
+  redis.call('EXPIRE', job_key(id), v[1])
+  redis.call('EXPIRE', P .. 'trail:' .. id, v[1])
+  if v[2] and v[2] ~= '' then redis.call('EXPIRE', v[2], v[3]) end
+end
+
+-- The earlier conversation can no longer be completed, and nobody wrote down how it ended.
+local function doubt(id, fence, worker)
+  move(id, 'sending', 'in_doubt')
+  set(id, 'asker', '', 'ask_every', 0, 'detail', 'no clear answer to the final dot')
+  count('in_doubt')
+  note(id, 'in_doubt', fence, worker, 'the lease ended without an answer to the final dot')
+end
+
+local function breaker_open() return redis.call('HGET', BREAKER, 'open') == '1' end
+
+-- When a job that waits for a login should be looked at again: at the next probe, never in the past.
+local function after_probe()
+  return math.max(tonumber(redis.call('HGET', BREAKER, 'probe_at') or 0), NOW + 500)
+end

@@ -1,0 +1,46 @@
+-- Takes what is due, moves each score on, and returns the ids to publish. Called by the relay; any number of
+-- relays may, because a score moved on is no longer due. leased (run out) -> queued; sending (run out) -> in_doubt.
+-- Replay-safe: a reply that got lost only means that these ids are looked at one interval later.
+-- The interval doubles per job while nothing happens to it, so that a backlog is not amplified.
+-- ARGV limit, first (ms), longest (ms), time for a probe (ms)
+local limit, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('SET', RELAY, NOW)
+local open, probe = breaker_open(), 0
+if open and tonumber(redis.call('HGET', BREAKER, 'probe_at')) <= NOW then
+  redis.call('HSET', BREAKER, 'probe_at', NOW + ARGV[4])
+  probe = 1
+end
+
+local out = { probe, 0 }
+local ids = redis.call('ZRANGEBYSCORE', DUE, '-inf', NOW, 'LIMIT', 0, limit)
+for _, id in ipairs(ids) do
+  local v = get(id, 'state', 'until', 'fence', 'every')
+  local state, live = v[1], tonumber(v[2] or 0) > NOW
+  if not state or TERMINAL[state] then
+    redis.call('ZREM', DUE, id)
+  elseif live and (state == 'leased' or state == 'sending') then
+    look_at(id, tonumber(v[2]))
+  else
+    if state == 'sending' then
+      doubt(id, v[3], '')
+      state = 'in_doubt'
+    elseif state == 'leased' then
+      move(id, 'leased', 'queued')
+      count('leases_lost')
+      note(id, 'retry', v[3], '', 'the lease ended before the mail was handed over')
+      state = 'queued'
+    end
+    if open and state ~= 'in_doubt' then
+      look_at(id, after_probe())
+    else
+      local every = math.max(first, tonumber(v[4] or 0))
+      set(id, 'every', math.min(longest, every * 2))
+      look_at(id, NOW + every)
+      count('republished')
+      note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
+      out[#out + 1] = id
+    end
+  end
+end
+out[2] = #ids
+return out

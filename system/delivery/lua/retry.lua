@@ -1,0 +1,28 @@
+-- leased, sending -> retry (or failed, when too old). Called by the holder with a definite, temporary no.
+-- Negative outcomes count only from the current token. Full jitter: the caller brings the random fraction,
+-- because Lua's own generator starts from the same seed in every script.
+-- Replay-safe: the same token finds `retry` or `failed` and gets the same answer.
+-- ARGV id, fence, error, worker, base (ms), cap (ms), fraction 0-1, max age (ms), first look (ms)
+local id = ARGV[1]
+local v = get(id, 'state', 'fence', 'strikes', 'created')
+if v[2] ~= ARGV[2] then return { 'stale', v[1] or 'gone' } end
+if v[1] == 'retry' or v[1] == 'failed' then return { v[1], '' } end
+if v[1] ~= 'leased' and v[1] ~= 'sending' then return { 'stale', v[1] } end
+
+local age = NOW - v[4]
+if age > tonumber(ARGV[8]) then
+  local why = 'gave up after ' .. math.floor(age / 1000) .. ' s: ' .. ARGV[3]
+  finish(id, v[1], 'failed')
+  set(id, 'error', why)
+  note(id, 'failed', v[2], ARGV[4], why)
+  return { 'failed', why }
+end
+local longest = math.min(tonumber(ARGV[6]), ARGV[5] * 2 ^ math.min(tonumber(v[3]), 30))
+local wait = math.floor(longest * ARGV[7])
+move(id, v[1], 'retry')
+set(id, 'strikes', v[3] + 1, 'not_before', NOW + wait, 'every', ARGV[9], 'error', ARGV[3],
+  'detail', 'waiting for retry: ' .. ARGV[3])
+look_at(id, NOW + wait)
+count('retried')
+note(id, 'retry', v[2], ARGV[4], 'in ' .. wait .. ' ms: ' .. ARGV[3])
+return { 'retry', '' }

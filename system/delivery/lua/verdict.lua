@@ -1,0 +1,46 @@
+-- in_doubt -> sent (stored), queued (absent, resend) or in_doubt (unknown, hold). Called by the asker, or
+-- by an operator (owner 'operator'). `stored` is true evidence: taken from anyone, in any state.
+-- `hold` leaves the due set for the held set: it waits for a person, so nobody should look at it again.
+-- Replay-safe: the asker's name is kept with its verdict, so the same asker gets the same answer.
+-- ARGV id, owner, answer, words, worker, ask again first (ms), at most (ms), first look (ms)
+local id, owner, answer = ARGV[1], ARGV[2], ARGV[3]
+local v = get(id, 'state', 'asker', 'fence', 'ask_every', 'verdict_by')
+local state = v[1]
+if not state then return { 'gone', '' } end
+if answer == 'stored' then
+  if state == 'sent' then return { 'sent', '' } end
+  if state == 'in_doubt' then count('doubt_stored') end
+  note(id, 'asked', v[3], ARGV[5], 'stored: ' .. ARGV[4])
+  finish(id, state, 'sent')
+  set(id, 'detail', '', 'error', '')
+  note(id, 'sent', v[3], ARGV[5], 'by receipt')
+  return { 'sent', '' }
+end
+if v[5] == owner and owner ~= 'operator' and v[2] == '' and (state == 'queued' or state == 'in_doubt') then
+  return { state, '' }
+end
+if state ~= 'in_doubt' or (v[2] ~= owner and owner ~= 'operator') then return { 'stale', state } end
+
+set(id, 'asker', '', 'verdict_by', owner)
+if answer == 'absent' or answer == 'resend' then
+  count(answer == 'absent' and 'doubt_absent' or 'doubt_resent')
+  if answer == 'absent' then note(id, 'asked', v[3], ARGV[5], 'not stored: ' .. ARGV[4]) end
+  move(id, 'in_doubt', 'queued')
+  redis.call('ZREM', HELD, id)
+  local why = answer == 'absent' and 'the receiver does not have it' or ('resent in doubt, may be a second copy: ' .. ARGV[4])
+  set(id, 'not_before', 0, 'every', ARGV[8], 'detail', why)
+  note(id, 'retry', v[3], ARGV[5], why)
+  look_at(id, NOW + ARGV[8])
+  return { 'queued', '' }
+end
+if answer == 'hold' then
+  redis.call('ZREM', DUE, id)
+  redis.call('ZADD', HELD, NOW, id)
+  set(id, 'detail', 'in doubt, held for an operator: ' .. ARGV[4])
+  return { 'in_doubt', 'held' }
+end
+local every = math.min(tonumber(ARGV[7]), math.max(tonumber(ARGV[6]), 2 * tonumber(v[4] or 0)))
+set(id, 'ask_every', every, 'detail', 'in doubt, the receiver could not say: ' .. ARGV[4])
+look_at(id, NOW + every)
+note(id, 'asked', v[3], ARGV[5], 'cannot say: ' .. ARGV[4])
+return { 'in_doubt', '' }

@@ -1,0 +1,146 @@
+"""The relay: a process that takes what is due from the ledger and publishes hints for it.
+
+Started as `python -m system.delivery.relay`; any number may run, and each is safe to kill. Survives the loss
+of Redis and of the broker. Never sends a mail and never decides how a job ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+
+import redis
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+from system import clients, serving
+from system.delivery.broker import Broker
+from system.delivery.hints import DELIVER, PROBE_LOGIN, Hints
+from system.delivery.ledger import Ledger
+from system.failpoints import hit
+from system.settings import DoubtPolicy, Settings, get_settings
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+MAX_WAIT_S = 1.0
+ALIVE_S = 30.0
+
+
+class Relay:
+    """The loop; `run` returns after `stop`."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, hints: Hints, broker: Broker) -> None:
+        self._s = settings
+        self._ledger = ledger
+        self._hints = hints
+        self._broker = broker
+        self._broker_lost = False
+        self._stop = threading.Event()
+        self._turned_at = time.monotonic()
+        self.registry = CollectorRegistry()
+        self.ticks = Counter("mail_relay_ticks_total", "Looks at the due set", registry=self.registry)
+        self.published = Counter("mail_relay_published_total", "Hints published", registry=self.registry)
+        self.errors = Counter("mail_relay_errors_total", "Looks that failed", registry=self.registry)
+
+    def stop(self) -> None:
+        """Ends the loop after its present step."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Looks, publishes and waits until stopped; no failure ends it."""
+        released, failures = False, 0
+        while not self._stop.is_set():
+            self._turned_at = time.monotonic()
+            claimed = 0
+            try:
+                if not released:
+                    released = self._release_held()
+                claimed = self.tick()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                self.errors.inc()
+                log.warning("look %d in a row failed: %s: %s", failures, type(error).__name__, error)
+            if claimed < BATCH:
+                self._stop.wait(min(MAX_WAIT_S, self._s.relay_interval_s * 2 ** min(failures, 10)))
+
+    def tick(self) -> int:
+        """One look; answers how many hints were published."""
+        self.ticks.inc()
+        if self._broker_lost:
+            self._ledger.beat()
+            # Claiming without a broker would only make the intervals longer.
+            self._broker.ping()
+            self._broker_lost = False
+        probe, ids = self._ledger.claim_due(BATCH)
+        hit("relay.after_claim")
+        done = 0
+        try:
+            if probe:
+                self._hints.publish(PROBE_LOGIN)
+            for job_id in ids:
+                self._hints.publish(DELIVER, job_id)
+                done += 1
+                self.published.inc()
+        except Exception:
+            self._broker_lost = True
+            if ids[done:]:
+                self._ledger.unclaim(ids[done:])
+            raise
+        hit("relay.after_publish")
+        if ids:
+            log.info("published %d hints, first %s", done, ids[0])
+        return done
+
+    def alive(self) -> bool:
+        """Whether the loop still turns."""
+        return time.monotonic() - self._turned_at < ALIVE_S
+
+    def _release_held(self) -> bool:
+        if not self._s.receipts_url and self._s.doubt_policy is DoubtPolicy.HOLD:
+            return True
+        number = self._ledger.release_held()
+        if number:
+            log.info("%d held doubts can be settled now", number)
+        return number == 0
+
+    def pages(self) -> dict[str, serving.Page]:
+        """What the relay serves over HTTP."""
+        text = "text/plain; version=0.0.4; charset=utf-8"
+        return {
+            "/metrics": lambda: (200, text, generate_latest(self.registry)),
+            "/health": lambda: (
+                (200, "text/plain", b"ok\n") if self.alive() else (503, "text/plain", b"stuck\n")
+            ),
+        }
+
+
+def make_relay(settings: Settings) -> Relay:
+    """A relay with its own connections."""
+    from system.worker.app import make_app  # noqa: PLC0415 - building an app reads settings at its import
+
+    client: redis.Redis = clients.connect(settings.ledger_url, settings.redis_timeout_s)
+    hints = Hints(make_app(settings, settings.redis_timeout_s))
+    return Relay(
+        settings, Ledger(client, settings), hints, Broker(settings.broker_url, settings.redis_timeout_s)
+    )
+
+
+def main() -> None:
+    """Runs a relay until SIGTERM or SIGINT."""
+    settings = get_settings()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s relay: %(message)s")
+    relay = make_relay(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: relay.stop())
+    if settings.relay_metrics_port:
+        serving.MetricsServer(settings.metrics_host, settings.relay_metrics_port, relay.pages()).start()
+    log.info("relay looks every %g s", settings.relay_interval_s)
+    relay.run()
+    log.info("relay stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""One SMTP connection, from its banner to a login, one command at a time.
+
+Used by the mailer only. Reads replies itself: a line without its end is no reply (smtplib takes a torn `25`
+for a code, and a torn `250` for success), and a reply that dribbles has one time limit for all of it.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+import time
+from typing import NoReturn
+
+from system.delivery import meters
+from system.delivery.outcomes import Outcome, Stage, judge, words_of
+from system.settings import Settings
+
+_MAX_REPLY = 64 * 1024
+_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+
+
+class Refused(Exception):
+    """The server said something else than hoped for; the outcome says what follows."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.words)
+        self.outcome = outcome
+
+
+class Session(smtplib.SMTP):
+    """A connection with strict replies. `timeout_s` bounds connecting, each write and each whole reply."""
+
+    def __init__(self, settings: Settings, local_hostname: str) -> None:
+        # A given name keeps smtplib from asking the DNS for ours.
+        super().__init__(timeout=settings.smtp_timeout_s, local_hostname=local_hostname)
+        self._s = settings
+        self._unread = b""
+
+    def open(self) -> None:
+        """Connects, greets, encrypts and logs in.
+
+        Raises:
+            Refused: a complete reply that is not the hoped-for one.
+            OSError, smtplib.SMTPException: the connection failed; nothing was sent.
+
+        """
+        self._expect("connect", self.connect(self._s.smtp_host, self._s.smtp_port), 220)
+        meters.smtp_connections.inc()
+        assert self.sock is not None
+        # Body and final dot are two writes; Nagle with delayed acknowledgement would cost 40 ms.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._expect("ehlo", self.ehlo(), 250)
+        if self._s.smtp_starttls:
+            self._encrypt()
+        if self._s.smtp_username:
+            self._log_in()
+
+    def command(self, stage: Stage, line: str, hoped: int) -> None:
+        """Sends one command of a mail and reads its reply.
+
+        Raises:
+            Refused: not the hoped-for class of reply. OSError, smtplib.SMTPException: the connection failed.
+
+        """
+        self._expect(stage, self.docmd(line), hoped)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The next complete reply; code -1 if it has no three-digit code."""
+        until = time.monotonic() + self._s.smtp_timeout_s
+        texts = []
+        while True:
+            line = self._line(until)
+            texts.append(line[4:].strip())
+            if line[3:4] != b"-" or not line[:3].isdigit():
+                break
+        code = int(line[:3]) if line[:3].isdigit() and len(line) >= 3 else -1
+        return code, b"\n".join(texts) if code != -1 else line
+
+    def drop(self) -> None:
+        """Closes the connection at once, without another word."""
+        self.close()
+
+    def leave(self) -> None:
+        """Says QUIT and closes; how that ends does not matter."""
+        try:
+            if self.sock is not None:
+                self.sock.settimeout(0.5)
+                self.putcmd("quit")
+        except (OSError, smtplib.SMTPException):
+            pass
+        finally:
+            self.close()
+
+    def _line(self, until: float) -> bytes:
+        sock = self.sock
+        if sock is None:
+            self._broken("not connected")
+        while b"\n" not in self._unread:
+            left = until - time.monotonic()
+            if left <= 0 or len(self._unread) > _MAX_REPLY:
+                self._broken("no complete reply in time" if left <= 0 else "a reply without end")
+            sock.settimeout(left)
+            try:
+                data = sock.recv(8192)
+            except OSError as error:
+                self._broken(str(error) or type(error).__name__)
+            if not data:
+                torn = f" after {words_of(0, self._unread)[2:]!r}" if self._unread else ""
+                self._broken(f"connection closed{torn}")
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\n")
+        sock.settimeout(self._s.smtp_timeout_s)
+        return line.rstrip(b"\r")
+
+    def _broken(self, words: str) -> NoReturn:
+        self.close()
+        raise smtplib.SMTPServerDisconnected(words)
+
+    def _expect(self, stage: Stage, reply: tuple[int, bytes], hoped: int) -> None:
+        code, text = reply
+        same_class = hoped == 250 and 200 <= code <= 299
+        if code != hoped and not same_class:
+            raise Refused(judge(stage, code, text))
+
+    def _encrypt(self) -> None:
+        if not self.has_extn("starttls"):
+            raise Refused(judge("starttls", 502, "the server does not offer STARTTLS"))
+        try:
+            self.starttls(context=ssl.create_default_context())
+        except smtplib.SMTPResponseException as error:
+            raise Refused(judge("starttls", error.smtp_code, error.smtp_error)) from error
+        # What came before the encryption must not be taken for a reply after it.
+        self._unread = b""
+        self._expect("ehlo", self.ehlo(), 250)
+
+    def _log_in(self) -> None:
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        mechanism = next((m for m in _MECHANISMS if m in offered), None)
+        if mechanism is None:
+            raise Refused(judge("auth", 504, "the server offers no login that we know"))
+        self.user, self.password = self._s.smtp_username, self._s.smtp_password.get_secret_value()
+        try:
+            self.auth(mechanism, getattr(self, f"auth_{mechanism.lower().replace('-', '_')}"))
+        except smtplib.SMTPAuthenticationError as error:
+            outcome = judge("auth", error.smtp_code, error.smtp_error)
+            if outcome.kind == "login":
+                meters.smtp_logins.labels("rejected").inc()
+            raise Refused(outcome) from error
+        meters.smtp_logins.labels("ok").inc()

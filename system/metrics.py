@@ -1,0 +1,43 @@
+"""The set-up that lets Prometheus counters add up over the processes of one service.
+
+Imported before prometheus_client by whoever counts (api/meters.py, delivery/meters.py). Never serves anything
+(see serving.py), and never counts what the ledger counts: those figures live in Redis, changed by the same
+script as the record.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def multiprocess_dir() -> Path:
+    """The directory that the processes of this service share; made here when the environment names none."""
+    path = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="mailstorm-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = path
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+# prometheus_client decides at its import whether values are shared, so the directory comes first.
+multiprocess_dir()
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess  # noqa: E402
+
+__all__ = ["SECONDS", "Counter", "Gauge", "Histogram", "multiprocess_dir", "shared_registry"]
+
+# Buckets of the histograms, in seconds.
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+def shared_registry() -> CollectorRegistry:
+    """A fresh registry over all processes of this service, without the live gauges of dead ones."""
+    path = multiprocess_dir()
+    for file in path.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if not Path("/proc", pid).exists():
+            file.unlink(missing_ok=True)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

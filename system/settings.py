@@ -1,0 +1,206 @@
+"""Every environment variable of the system, typed and checked at start, in one place.
+
+Read by the API, the worker and the relay through `get_settings()`. Never prints a secret; a process with a
+wrong value ends with words that name the variable, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from system import addresses
+from system.failpoints import FailpointError, parse
+
+Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Delivery(StrEnum):
+    """What stands between a message from the broker and a second mail."""
+
+    LEDGER = "ledger"
+    CLAIM_FIRST = "claim-first"
+    MARK_AFTER = "mark-after"
+    NONE = "none"
+
+
+class DoubtPolicy(StrEnum):
+    """What happens to a mail in doubt where no receipt can be had."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+
+
+class Settings(BaseSettings):
+    """All settings; the field's name in capitals is the variable. Times are seconds."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # What guards a mail against a second copy; only `ledger` keeps the promise, the others are there
+    # to be convicted.
+    delivery: Delivery = Delivery.LEDGER
+    # Redis with the job records: the truth. Wants appendonly yes and maxmemory-policy noeviction.
+    ledger_url: str = "redis://127.0.0.1:6379/0"
+    # Redis (or another broker of Celery's) for the hints. May be lost without losing a job.
+    broker_url: str = "redis://127.0.0.1:6379/1"
+    # Longest wait for one connect or one command of the ledger.
+    redis_timeout_s: Seconds = 2
+    # Celery's own redelivery time; only the policies with late acknowledgement depend on it.
+    visibility_timeout_s: Seconds = 60
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 1025
+    # Empty: no login.
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    # Demand STARTTLS (certificate checked against the system's authorities) before the login.
+    smtp_starttls: bool = False
+    # Longest wait for one reply. Below lease_s, so that a lease can be renewed between two slow replies.
+    smtp_timeout_s: Seconds = 5
+    # What the *receiver* limits its DATA phase to, from its 354 to the final dot. RFC 5321 4.5.3.2 has real
+    # servers wait 2 minutes for DATA, 3 for each block and 10 for the reply, so for one of those set 600 here
+    # and 660 as lease_s: a doubt is then settled after eleven minutes instead of eight seconds.
+    smtp_data_limit_s: Seconds = 5
+    mail_from: str = "mailstorm@mailstorm.test"
+    # Right side of every Message-ID.
+    mail_domain: str = "mailstorm.test"
+
+    # "Did you store this Message-ID?" is asked here. Empty: nobody can be asked, doubt_policy decides.
+    receipts_url: str = ""
+    receipts_timeout_s: Seconds = 2
+    # hold: never twice, waits for an operator. resend: at least once, the trail tells of the doubt.
+    doubt_policy: DoubtPolicy = DoubtPolicy.HOLD
+
+    # How long a worker owns a mail. Longer than smtp_data_limit_s: when a lease ends, the old conversation
+    # can no longer be completed, because the receiver has cut it off. That makes asking for a receipt final.
+    lease_s: Seconds = 30
+    # How often the relay looks at the due set.
+    relay_interval_s: Seconds = 0.25
+    # First and longest wait before a hint that led to nothing is published again; doubles in between.
+    republish_first_s: Seconds = 5
+    republish_max_s: Seconds = 60
+    # Exponential backoff with full jitter after a temporary refusal; after max_age_s the job fails.
+    retry_base_s: Seconds = 1
+    retry_cap_s: Seconds = 60
+    max_age_s: Seconds = 86_400
+    # First wait before trying a refused login again; doubles up to eight times this.
+    login_probe_s: Seconds = 5
+    # How long a worker holds on to a 250 that the ledger could not take, before it leaves it to a receipt.
+    outcome_retry_s: Annotated[float, Field(ge=0)] = 30
+
+    # Largest request body in bytes.
+    max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 256 * 1024
+    # An idempotency key is kept as long as its job is not finished, and this long after.
+    idempotency_ttl_s: Annotated[int, Field(ge=1)] = 86_400
+    # How long a finished job can be asked for. Not below idempotency_ttl_s: a replay must find its job.
+    job_ttl_s: Annotated[int, Field(ge=1)] = 7 * 86_400
+
+    # Prometheus ports on metrics_host; 0 = off.
+    metrics_host: str = "127.0.0.1"
+    worker_metrics_port: Port = 0
+    relay_metrics_port: Port = 0
+    # Directory where the processes of one service add up their counters; one for each service. Empty: a
+    # temporary one.
+    prometheus_multiproc_dir: str = ""
+    # Tests only: NAME=crash|pause:SECONDS|exit, comma separated, see system/failpoints.py.
+    failpoints: str = ""
+
+    @field_validator("mail_from")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return addresses.check_address(value)
+
+    @field_validator("mail_domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        return addresses.check_domain(value)
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("allowed: redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("receipts_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("allowed: http://, https:// or empty")
+        return value.rstrip("/")
+
+    @field_validator("failpoints")
+    @classmethod
+    def _failpoints(cls, value: str) -> str:
+        try:
+            parse(value)
+        except FailpointError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        rules = [
+            ("SMTP_DATA_LIMIT_S", self.smtp_data_limit_s < self.lease_s, f"below LEASE_S ({self.lease_s:g})"),
+            ("SMTP_TIMEOUT_S", self.smtp_timeout_s < self.lease_s, f"below LEASE_S ({self.lease_s:g})"),
+            (
+                "REPUBLISH_MAX_S",
+                self.republish_max_s >= self.republish_first_s,
+                f"at least REPUBLISH_FIRST_S ({self.republish_first_s:g})",
+            ),
+            (
+                "RETRY_CAP_S",
+                self.retry_cap_s >= self.retry_base_s,
+                f"at least RETRY_BASE_S ({self.retry_base_s:g})",
+            ),
+            (
+                "JOB_TTL_S",
+                self.job_ttl_s >= self.idempotency_ttl_s,
+                f"at least IDEMPOTENCY_TTL_S ({self.idempotency_ttl_s})",
+            ),
+        ]
+        for name, holds, allowed in rules:
+            if not holds:
+                raise ValueError(f"{name}={getattr(self, name.lower()):g} is not allowed: must be {allowed}")
+        return self
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the ledger's protocol is in force (and the relay has something to do)."""
+        return self.delivery is Delivery.LEDGER
+
+
+SECRETS = frozenset({"smtp_password", "ledger_url", "broker_url"})
+
+
+def explain(error: ValidationError) -> str:
+    """One line per wrong setting, naming the variable, the value (never a secret) and what is allowed."""
+    lines = []
+    for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        if not item["loc"]:
+            lines.append(message)
+            continue
+        name = str(item["loc"][0])
+        value = "(not shown)" if name in SECRETS else repr(item.get("input"))
+        lines.append(f"{name.upper()}={value} is not allowed: {message}")
+    return "wrong settings:\n  " + "\n  ".join(lines)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SystemExit: a value is wrong; the message says which and why.
+
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SystemExit(explain(error)) from None

@@ -1,0 +1,1 @@
+"""The Celery side: the app, its tasks, and what a pool process keeps between two tasks."""

@@ -1,0 +1,129 @@
+"""Runs the harness as its users do, as a process, and holds it to leaving nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos import marks
+from chaos.servers import redis_server, toxiproxy_server
+from reports import evidence
+from tests.conftest import need
+
+
+@dataclass
+class Finished:
+    """A run that has ended."""
+
+    folder: Path
+    code: int
+    output: str
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return json.loads((self.folder / "verdict.json").read_text())
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        return {check["name"]: check for check in self.verdict["checks"]}
+
+    def failed(self) -> set[str]:
+        return {name for name, check in self.checks.items() if check["verdict"] != "pass"}
+
+    def why(self) -> str:
+        """For a failing test: what the judge says, and the end of what was printed."""
+        try:
+            said = [
+                f"{n}: {c['verdict']} {c['summary']}"
+                for n, c in self.checks.items()
+                if c["verdict"] != "pass"
+            ]
+        except OSError:
+            said = ["no verdict.json"]
+        return "\n".join([f"exit {self.code}", *said, self.output[-2000:]])
+
+
+class Harness:
+    """Starts `python -m chaos` with folders of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._count = 0
+
+    def start(self, *argv: str, env: dict[str, str] | None = None) -> tuple[subprocess.Popen[str], Path]:
+        self._count += 1
+        out = self.folder / f"run-{self._count}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chaos", *argv, "--out", str(out)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | (env or {}),
+        )
+        return process, out
+
+    def run(self, *argv: str, env: dict[str, str] | None = None) -> Finished:
+        process, out = self.start(*argv, env=env)
+        output, _ = process.communicate(timeout=280)
+        return Finished(out, process.returncode, output)
+
+    def undo(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "chaos", "undo"], capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+def run_of(folder: Path) -> str:
+    return str(json.loads((folder / "plan.json").read_text())["run"])
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return evidence.read(folder / evidence.EVENTS).records
+
+
+def assert_nothing_left(folder: Path) -> None:
+    run = run_of(folder)
+    assert marks.processes_of(run) == []
+    assert not (folder / "work").exists()
+    state = Path(os.environ["MAILSTORM_STATE_DIR"])
+    assert list(state.glob("*.jsonl")) == []
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    need(redis_server().path, "redis-server")
+    need(toxiproxy_server().path, "toxiproxy-server")
+    yield Harness(tmp_path)
+    for folder in tmp_path.glob("run-*"):
+        if (folder / "plan.json").exists():
+            left = [process.cmdline() for process in marks.processes_of(run_of(folder))]
+            marks.end_all(run_of(folder))
+            assert left == []
+
+
+@pytest.fixture
+def in_fault(until: Callable[..., None]) -> Callable[[Path], None]:
+    """Wait until a fault of the run has bitten."""
+
+    def wait(folder: Path) -> None:
+        until(
+            lambda: (folder / "events.jsonl").exists() and any(e["event"] == "bite" for e in events(folder)),
+            limit_s=60,
+            what="a bitten fault",
+        )
+
+    return wait
+
+
+def send(process: subprocess.Popen[str], *signals: signal.Signals) -> None:
+    for number in signals:
+        process.send_signal(number)

@@ -1,0 +1,97 @@
+"""Whatever ends the harness in the middle of a fault: faults undone, no process, port or file left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chaos import marks
+from tests.e2e.conftest import Harness, assert_nothing_left, events, run_of, send
+
+pytestmark = pytest.mark.e2e
+
+SEVER = ("run", "sever-redis", "--rate", "40", "--duration", "60")
+
+
+def listening(folder: Path) -> list[int]:
+    """The ports on which the run's processes listen."""
+    ports = []
+    for process in marks.processes_of(run_of(folder)):
+        ports += [c.laddr.port for c in process.net_connections("tcp") if c.status == "LISTEN"]
+    return sorted(set(ports))
+
+
+def assert_ports_free(ports: list[int]) -> None:
+    assert ports
+    for port in ports:
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)],
+    ids=["int", "term", "int-int", "term-int"],
+)
+def test_signals_in_the_middle_of_a_fault(
+    harness: Harness, in_fault: Callable[[Path], None], signals: tuple[signal.Signals, ...]
+) -> None:
+    process, folder = harness.start(*SEVER)
+    in_fault(folder)
+    ports = listening(folder)
+    send(process, *signals)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert_nothing_left(folder)
+    assert_ports_free(ports)
+    names = [event["event"] for event in events(folder)]
+    assert names.count("healed") == names.count("inject")
+    assert "interrupted by" in output
+    assert (folder / "report.html").exists()
+
+
+def test_sigkill_of_the_harness_then_undo(harness: Harness, in_fault: Callable[[Path], None]) -> None:
+    process, folder = harness.start(*SEVER)
+    in_fault(folder)
+    ports = listening(folder)
+    process.kill()
+    process.communicate()
+    assert marks.processes_of(run_of(folder)), "the stack outlives a killed harness, or this shows nothing"
+    refused = harness.run("run", "calm")
+    assert refused.code == 3
+    assert "python -m chaos undo" in refused.output
+    undone = harness.undo()
+    assert undone.returncode == 0, undone.stderr
+    assert "undone" in undone.stdout
+    assert_nothing_left(folder)
+    assert_ports_free(ports)
+    assert "nothing to undo" in harness.undo().stdout
+
+
+def test_a_run_without_any_server_is_unknown_and_says_what_was_tried(
+    harness: Harness, tmp_path: Path
+) -> None:
+    """No toxiproxy-server on PATH, none built: the scenario that needs it is unknown, with advice."""
+    script = (
+        "import pathlib, sys; import chaos.servers as s; s.TOOLS = pathlib.Path(sys.argv[1]) / 'tools';"
+        "from chaos.__main__ import main; sys.exit(main(['run', 'sever-redis', '--out', sys.argv[1] + '/x']))"
+    )
+    path = str(Path(sys.executable).parent)
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": path},
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "toxiproxy-server cannot be had. Tried: toxiproxy-server on PATH; " in result.stderr
+    assert "Install Go" in result.stderr

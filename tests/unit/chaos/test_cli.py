@@ -1,0 +1,84 @@
+"""Bad requests: a clear word, the right exit code, and nothing started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos import servers
+from chaos.__main__ import main
+from chaos.commands import worst
+from chaos.errors import EXIT_USAGE, ServerMissing, UsageError
+from chaos.prepare import Wish, prepare
+from chaos.scenarios import SCENARIOS, STANDARD_SUITE
+
+FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server", "toxiproxy-server")}
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["run", "kill-everybody"], "unknown scenario 'kill-everybody'; there are: calm, kill-workers"),
+        (["run", "calm", "--rate", "0"], "--rate 0"),
+        (["run", "calm", "--rate", "-3"], "--rate -3"),
+        (["run", "calm", "--rate", "nan"], "--rate nan"),
+        (["run", "calm", "--duration", "0"], "--duration 0"),
+        (["run", "calm", "--duration", "inf"], "--duration inf"),
+        (["run", "calm", "--lease", "4"], "--lease 4"),
+        (["run", "calm", "--out", "/dev/null/x"], "--out /dev/null/x"),
+    ],
+)
+def test_a_wish_that_makes_no_sense(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == EXIT_USAGE
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["dance"], ["run"], ["run", "calm", "--delivery", "magic"], ["run", "calm", "--rate", "fast"]],
+)
+def test_wrong_usage_exits_with_64(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(argv)
+    assert exit_.value.code == EXIT_USAGE
+    assert "mailstorm" in capsys.readouterr().err
+
+
+def test_evidence_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "deliveries.jsonl").write_text("precious")
+    assert main(["run", "calm", "--out", str(tmp_path)]) == EXIT_USAGE
+    assert "not empty" in capsys.readouterr().err
+    assert (tmp_path / "deliveries.jsonl").read_text() == "precious"
+
+
+def test_judging_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", str(tmp_path)]) == EXIT_USAGE
+    assert "plan.json" in capsys.readouterr().err
+
+
+def test_a_missing_server_makes_only_the_scenarios_that_need_it_unknown(tmp_path: Path) -> None:
+    without = FOUND | {"toxiproxy-server": servers.Found("toxiproxy-server", None, ("PATH",), "Install it.")}
+    assert prepare(Wish("calm", out=tmp_path / "calm"), without).scenario.name == "calm"
+    with pytest.raises(ServerMissing, match=r"toxiproxy-server cannot be had. Tried: PATH. Install it."):
+        prepare(Wish("sever-redis", out=tmp_path / "sever"), without)
+
+
+def test_an_unknown_delivery_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--delivery magic"):
+        prepare(Wish("calm", delivery="magic", out=tmp_path / "x"), FOUND)
+
+
+def test_the_plan_asks_for_half_of_what_is_offered(tmp_path: Path) -> None:
+    plan = prepare(Wish("calm", rate_per_s=100, duration_s=30, out=tmp_path / "x"), FOUND).plan
+    assert plan.thresholds.min_accepted == 1500
+
+
+def test_the_suite_is_the_five_and_asks_for_a_thousand_where_it_must(tmp_path: Path) -> None:
+    assert STANDARD_SUITE == ("calm", "kill-workers", "sever-redis", "break-smtp-login", "drop-after-dot")
+    for name in STANDARD_SUITE:
+        assert name in SCENARIOS
+
+
+def test_the_worst_verdict_decides_and_none_is_unknown() -> None:
+    assert [worst(codes) for codes in ([0, 0], [0, 2], [2, 1, 0], [])] == [0, 2, 1, 2]

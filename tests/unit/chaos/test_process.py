@@ -1,0 +1,114 @@
+"""Managed processes: noticed when they die, restarted, ended with everything they started."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chaos import marks
+from chaos.errors import HarnessError
+from chaos.stack.process import Managed, Spec, Supervisor
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print("ready", flush=True)
+time.sleep(600)
+"""
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+class Lab:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run = f"test-{os.getpid()}-{folder.name}"
+        self.events: list[dict] = []
+
+    def managed(self, script: str = PARENT, **options: float) -> Managed:
+        log = self.folder / "server.log"
+        spec = Spec(
+            name="server",
+            argv=[sys.executable, "-c", script],
+            env=os.environ | {marks.VARIABLE: self.run},
+            cwd=self.folder,
+            log=log,
+            ready=lambda: "ready" in log.read_text(),
+            **options,
+        )
+        return Managed(spec, lambda event, **fields: self.events.append({"event": event, **fields}))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path)
+    yield lab
+    assert marks.end_all(lab.run) == []
+
+
+def test_a_killed_group_takes_its_children_along_and_comes_back(lab: Lab, until: Callable[..., None]) -> None:
+    managed = lab.managed()
+    managed.start()
+    managed.await_ready()
+    supervisor = Supervisor([managed])
+    supervisor.start()
+    until(managed.children)
+    hit = managed.kill()
+    assert len(hit) == 2
+    until(lambda: managed.restarts == 1 and managed.running)
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in hit)
+    assert [event["what"] for event in lab.events] == ["started", "killed", "exited", "started"]
+    assert lab.events[2]["status"] == -9
+    supervisor.end()
+    managed.stop()
+
+
+def test_stop_ends_the_whole_group_and_nothing_restarts_it(lab: Lab, until: Callable[..., None]) -> None:
+    managed = lab.managed()
+    managed.start()
+    managed.await_ready()
+    supervisor = Supervisor([managed])
+    supervisor.start()
+    until(managed.children)
+    managed.stop()
+    supervisor.end()
+    assert marks.processes_of(lab.run) == []
+    assert managed.restarts == 0
+
+
+def test_what_ignores_sigterm_is_killed_after_its_grace(lab: Lab) -> None:
+    managed = lab.managed(DEAF, stop_grace_s=0.2)
+    managed.start()
+    managed.await_ready()
+    managed.stop()
+    assert not managed.running
+    assert any("did not stop" in event.get("text", "") for event in lab.events)
+
+
+def test_a_server_that_does_not_come_up_is_reported_with_the_end_of_its_log(lab: Lab) -> None:
+    managed = lab.managed("raise SystemExit('the disk is on fire')", ready_limit_s=1.0)
+    managed.start()
+    with pytest.raises(HarnessError, match=r"server did not come up(.|\n)*the disk is on fire"):
+        managed.await_ready()
+
+
+def test_marks_find_every_descendant_and_nobody_else(lab: Lab, until: Callable[..., None]) -> None:
+    managed = lab.managed()
+    managed.start()
+    until(lambda: len(marks.processes_of(lab.run)) == 2, what="parent and child")
+    assert marks.processes_of("another-run") == []
+    # As after a SIGKILL of the harness: only the mark is known. The zombie needs its parent to reap it.
+    reaper = threading.Thread(target=managed.stop)
+    assert marks.end_all(lab.run) == []
+    reaper.start()
+    reaper.join()

@@ -1,0 +1,103 @@
+"""Settings without an environment, and a scripted SMTP server that gives every shape of reply."""
+
+import socket
+import threading
+
+import pytest
+
+from system.settings import Settings
+
+
+@pytest.fixture
+def settings():
+    def make(**changes):
+        return Settings(_env_file=None, **changes)
+
+    return make
+
+
+class ScriptedServer:
+    """Speaks from a script, one list per connection: bytes answer the next line, and words act.
+
+    `"close"` ends the connection, `"silence"` stops answering, `"data"` reads up to the final dot first.
+    Everything received is kept in `heard`, one bytes object per connection.
+    """
+
+    def __init__(self, *scripts):
+        self._scripts = list(scripts)
+        self.heard = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(10)
+        self.port = self._listener.getsockname()[1]
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        try:
+            for number, script in enumerate(self._scripts):
+                connection, _ = self._listener.accept()
+                connection.settimeout(10)
+                self.heard.append(b"")
+                with connection:
+                    self._speak(connection, script, number)
+        except OSError:
+            pass
+
+    def _speak(self, connection, script, number):
+        banner, *rest = script
+        if not self._say(connection, banner):
+            return
+        buffer = b""
+        for step in rest:
+            end = b"\r\n"
+            if isinstance(step, tuple):
+                end, step = b"\r\n.\r\n", step[1]
+            while end not in buffer:
+                try:
+                    data = connection.recv(65536)
+                except OSError:
+                    return
+                if not data:
+                    return
+                buffer += data
+                self.heard[number] += data
+            buffer = buffer.partition(end)[2]
+            if not self._say(connection, step):
+                return
+        try:
+            while data := connection.recv(65536):
+                self.heard[number] += data
+        except OSError:
+            pass
+
+    def _say(self, connection, step):
+        if step == "close":
+            return False
+        if step == "silence":
+            self._done.wait(10)
+            return False
+        if isinstance(step, list):
+            connection.sendall(step[0])
+            return False
+        connection.sendall(step)
+        return True
+
+    def stop(self):
+        self._done.set()
+        self._listener.close()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def server():
+    started = []
+
+    def make(*scripts):
+        started.append(ScriptedServer(*scripts))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.stop()

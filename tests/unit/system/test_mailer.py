@@ -1,0 +1,232 @@
+"""Every shape of reply, at every stage, against a real socket."""
+
+import time
+
+import pytest
+
+from system.delivery.mailer import Mailer
+from system.delivery.message import dot_stuffed
+
+HELLO = [b"220 hi\r\n", b"250 me\r\n"]
+UP_TO_354 = [*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"]
+RAW = b"Subject: x\r\n\r\n.dot\r\nlast\r\n"
+
+
+class Gate:
+    def __init__(self, *, mine=True, begin=True, in_time=True):
+        self.mine, self.may_begin, self.may_finish = mine, begin, in_time
+        self.calls = []
+
+    def still_mine(self):
+        return self.mine
+
+    def begin(self):
+        self.calls.append("begin")
+        return self.may_begin
+
+    def in_time(self):
+        self.calls.append("in_time")
+        return self.may_finish
+
+
+@pytest.fixture
+def mailer(settings):
+    made = []
+
+    def make(server, **changes):
+        base = {"smtp_port": server.port, "smtp_timeout_s": 0.5}
+        made.append(Mailer(settings(**{**base, **changes})))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.drop()
+
+
+def send(mailer, gate=None):
+    return mailer.send(RAW, "to@example.org", gate or Gate())
+
+
+def at_dot(answer):
+    return [*UP_TO_354, ("data", answer)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"250 stored\r\n", "sent"),
+        (b"250-two\r\n250 lines\r\n", "sent"),
+        (b"251 other\r\n", "sent"),
+        (b"451 later\r\n", "retry"),
+        (b"421 going\r\n", "retry"),
+        (b"554 never\r\n", "failed"),
+        (b"354 what\r\n", "in_doubt"),
+        (b"199 what\r\n", "in_doubt"),
+        (b"25\r\n", "in_doubt"),
+        (b"garbage\r\n", "in_doubt"),
+        (b"\r\n", "in_doubt"),
+        ([b""], "in_doubt"),
+        ([b"2"], "in_doubt"),
+        ([b"25"], "in_doubt"),
+        ([b"250"], "in_doubt"),
+        ([b"250 stored"], "in_doubt"),
+        ([b"250-stored\r\n"], "in_doubt"),
+        ([b"55"], "in_doubt"),
+        ("close", "in_doubt"),
+        ("silence", "in_doubt"),
+    ],
+)
+def test_only_a_complete_reply_to_the_dot_decides(server, mailer, answer, kind):
+    assert send(mailer(server(at_dot(answer)))).kind == kind
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"450 later\r\n", "retry"),
+        (b"550 no\r\n", "failed"),
+        (b"530 log in\r\n", "login"),
+        (b"25\r\n", "retry"),
+        ([b"25"], "retry"),
+        ("close", "retry"),
+        ("silence", "retry"),
+    ],
+)
+def test_a_refusal_before_the_354_is_definite(server, mailer, stage, answer, kind):
+    good = {"mail": 2, "rcpt": 3, "data": 4}[stage]
+    outcome = send(mailer(server([*UP_TO_354[:good], answer, b"250 reset\r\n"])))
+    assert (outcome.kind, outcome.stage) == (kind, stage)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"421 busy\r\n"],
+        [b"554 no service\r\n"],
+        ["close"],
+        ["silence"],
+        [b"220 hi\r\n", b"502 what\r\n"],
+        [b"220 hi\r\n", "close"],
+    ],
+)
+def test_trouble_before_the_login_is_nobodys_fault(server, mailer, script):
+    assert send(mailer(server(script))).kind == "retry"
+
+
+def test_nobody_listens(settings, server):
+    listener = server()
+    listener.stop()
+    assert send(Mailer(settings(smtp_port=listener.port))).kind == "retry"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"535 wrong\r\n", "login"),
+        (b"454 not now\r\n", "login"),
+        (b"530 no\r\n", "login"),
+        (b"421 bye\r\n", "retry"),
+        ("close", "retry"),
+        ("silence", "retry"),
+    ],
+)
+def test_a_refused_login_concerns_the_login(server, mailer, answer, kind):
+    listening = server([b"220 hi\r\n", b"250-me\r\n250 AUTH PLAIN LOGIN\r\n", answer])
+    outcome = send(mailer(listening, smtp_username="u", smtp_password="secret"))
+    assert outcome.kind == kind
+    assert "secret" not in outcome.words
+
+
+def test_no_login_offered_is_a_refused_login(server, mailer):
+    assert send(mailer(server(HELLO), smtp_username="u", smtp_password="p")).kind == "login"
+
+
+def test_starttls_demanded_and_not_offered_waits(server, mailer):
+    assert send(mailer(server(HELLO), smtp_starttls=True)).kind == "retry"
+
+
+def test_a_stale_lease_leaves_no_body_on_the_wire(server, mailer):
+    listening = server([*UP_TO_354])
+    gate = Gate(begin=False)
+    assert send(mailer(listening), gate).kind == "stale"
+    listening.stop()
+    assert listening.heard[0].endswith(b"DATA\r\n")
+
+
+def test_a_lease_used_up_leaves_no_dot_on_the_wire(server, mailer):
+    listening = server([*UP_TO_354])
+    assert send(mailer(listening), Gate(in_time=False)).kind == "stale"
+    listening.stop()
+    assert listening.heard[0].endswith(dot_stuffed(RAW))
+    assert b"\r\n.\r\n" not in listening.heard[0]
+
+
+def test_a_lost_lease_says_no_command(server, mailer):
+    listening = server([*HELLO])
+    assert send(mailer(listening), Gate(mine=False)).kind == "stale"
+    listening.stop()
+    assert b"MAIL" not in listening.heard[0]
+
+
+def test_the_dot_comes_after_both_questions(server, mailer):
+    gate = Gate()
+    listening = server(at_dot(b"250 stored\r\n"))
+    assert send(mailer(listening), gate).kind == "sent"
+    assert gate.calls == ["begin", "in_time"]
+    assert b"\r\n\r\n..dot\r\nlast\r\n.\r\n" in listening.heard[0]
+
+
+def test_a_connection_is_kept_between_mails(server, mailer):
+    one = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", ("data", b"250 stored\r\n")]
+    listening = server([*HELLO, *one, *one])
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["sent", "sent"]
+    assert listening.heard[0].count(b"ehlo") == 1
+
+
+@pytest.mark.parametrize("ending", ["close", [b"421 idle\r\n"]])
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_dead_kept_connection_is_replaced_once(server, mailer, ending, good):
+    """A server may drop an idle connection; before the 354 that costs nothing but another connection."""
+    before = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"][:good]
+    listening = server([*at_dot(b"250 stored\r\n"), *before, ending], at_dot(b"250 stored\r\n"))
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["sent", "sent"]
+    assert len(listening.heard) == 2
+
+
+def test_a_fresh_connection_is_not_replaced(server, mailer):
+    listening = server([*HELLO, "close"], at_dot(b"250 stored\r\n"))
+    assert send(mailer(listening)).kind == "retry"
+    assert len(listening.heard) == 1
+
+
+def test_a_kept_connection_that_dies_after_the_dot_is_in_doubt(server, mailer):
+    again = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", ("data", "close")]
+    listening = server([*at_dot(b"250 stored\r\n"), *again], at_dot(b"250 stored\r\n"))
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["sent", "in_doubt"]
+    assert len(listening.heard) == 1
+
+
+def test_after_a_refused_mail_the_connection_is_reset_and_kept(server, mailer):
+    rest = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", ("data", b"250 stored\r\n")]
+    listening = server([*HELLO, b"550 no\r\n", b"250 reset\r\n", *rest])
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["failed", "sent"]
+
+
+def test_a_dribbled_reply_has_one_limit(server, mailer):
+    listening = server(at_dot(b"250 very slow"))
+    began = time.monotonic()
+    assert send(mailer(listening)).kind == "in_doubt"
+    assert time.monotonic() - began < 3
+
+
+def test_probe_tells_whether_a_login_works(server, mailer):
+    offer = b"250-me\r\n250 AUTH PLAIN\r\n"
+    good = server([b"220 hi\r\n", offer, b"235 ok\r\n", b"250 ok\r\n"])
+    bad = server([b"220 hi\r\n", offer, b"535 no\r\n"])
+    assert mailer(good, smtp_username="u", smtp_password="p").probe().kind == "sent"
+    assert mailer(bad, smtp_username="u", smtp_password="p").probe().kind == "login"
