@@ -21,6 +21,10 @@ class ServerMissing(HarnessError):
     """A server that the stack or the scenario needs cannot be had on this machine."""
 
 
+class StoryCut(Exception):
+    """The story cannot go on (no mail flows, the load died): a finding, for the judge to weigh."""
+
+
 class Interrupted(BaseException):
     """SIGINT or SIGTERM. Not an Exception, so that no clean-up code swallows it."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from chaos import marks
 from chaos.collect import collect_ledger
 from chaos.drain import drain, look
-from chaos.errors import HarnessError, Interrupted
+from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
 from chaos.observe import Events, Observer
 from chaos.paths import state_dir
@@ -84,9 +84,13 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
         observer.start()
         phase("flood")
         with _flood(run, stack) as load:
-            stage = Stage(run.plan, stack, observer, events, journal, progress)
-            stage.open()
-            run.scenario.story(stage)
+            stage = Stage(run.plan, stack, observer, lambda: load.poll() is None, events, journal, progress)
+            try:
+                stage.open()
+                run.scenario.story(stage)
+            except StoryCut as cut:
+                events.append("note", text=str(cut))
+                progress.say(f"{cut}; draining and judging what there is")
             launch.stop(load, LOAD_GRACE_S)
         phase("drain")
         see = lambda: look(stack.broker, stack.metrics["api"], observer)  # noqa: E731

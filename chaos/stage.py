@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable
 
-from chaos.errors import HarnessError
+from chaos.errors import HarnessError, StoryCut
 from chaos.faults.base import Fault
 from chaos.faults.network import Network, Sever
 from chaos.faults.processes import KillChild, KillGroup
@@ -25,6 +25,7 @@ from fake_smtp.plan import Rule
 
 POLL_S = 0.05
 STEADY_S = 4.0
+FIRST_MAIL_LIMIT_S = 20.0
 
 
 class Stage:
@@ -35,6 +36,7 @@ class Stage:
         plan: Plan,
         stack: LocalStack,
         observer: Observer,
+        load_lives: Callable[[], bool],
         events: Events,
         journal: Journal,
         progress: Progress,
@@ -43,6 +45,7 @@ class Stage:
         self.stack = stack
         self.observer = observer
         self.rng = random.Random(plan.seed)
+        self._load_lives = load_lives
         self._events = events
         self._journal = journal
         self._progress = progress
@@ -53,13 +56,13 @@ class Stage:
 
     def open(self) -> None:
         """Wait for the first mail, then for the steady state that faults are measured against."""
-        if not self._until(lambda: self.observer.stored > 0, limit_s=30):
-            raise HarnessError("no mail reached the sink within 30 s of the flood's start: nothing to break")
+        if not self._until(lambda: self.observer.stored > 0, FIRST_MAIL_LIMIT_S):
+            raise StoryCut(f"no mail reached the sink within {FIRST_MAIL_LIMIT_S:g} s of the flood's start")
         self._flood_began = time.monotonic()
         self.hold(STEADY_S)
         self.observer.mark_steady(self._flood_began)
         if not self.observer.steady_rate_per_s:
-            raise HarnessError("mail stopped before the first fault: there is no steady state to break")
+            raise StoryCut("mail stopped before the first fault: there is no steady state to break")
 
     def hold(self, seconds: float) -> None:
         """Let the flood go on for a while."""
@@ -131,8 +134,7 @@ class Stage:
             if proof is None and time.monotonic() - began > 2 * hold_s + 5:
                 self._events.append("note", text=f"{fault.name} did not bite")
                 return
-            time.sleep(POLL_S)
-            self._show()
+            self._tick()
 
     def _heal(self, fault: Fault) -> None:
         self._events.append("heal", fault=fault.name)
@@ -176,12 +178,15 @@ class Stage:
         while time.monotonic() < deadline:
             if condition():
                 return True
-            time.sleep(POLL_S)
-            self._show()
+            self._tick()
         return condition()
 
-    def _show(self) -> None:
+    def _tick(self) -> None:
+        """A moment passes: without a load there is no story, so its death is noticed here."""
+        if not self._load_lives():
+            raise StoryCut("the load ended before the story did; see logs/locust.log")
         self._progress.figures(self.observer)
+        time.sleep(POLL_S)
 
     def _name(self, what: str) -> str:
         self._names[what] = self._names.get(what, 0) + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import resource
 import signal
 import sys
 
@@ -22,6 +23,9 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="fake_smtp: %(name)s: %(message)s")
     # INFO would cost more than the mail itself; its warnings tell what the records tell better.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
+    # A storm of connections is what this is for; the usual 1024 files would end it early.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return asyncio.run(_run(options))
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import binascii
 import email
-import email.policy
 import quopri
 import re
 from dataclasses import dataclass
 from email.header import decode_header
-from email.message import EmailMessage
 
 from reports.evidence import content_digest
 
@@ -138,9 +136,12 @@ def _transfer_decoded(body: bytes, encoding: bytes) -> bytes:
 
 def _first_plain(raw: bytes) -> str:
     """Take the slow and thorough way for a multipart mail: its first text/plain part, "" without one."""
-    message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
-    for part in message.walk():
-        if part.get_content_type() == "text/plain" and not part.is_multipart():
-            payload = part.get_payload(decode=True)
-            return _charset(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+    try:
+        for part in email.message_from_bytes(raw).walk():
+            if part.get_content_type() == "text/plain" and not part.is_multipart():
+                payload = part.get_payload(decode=True)
+                return _charset(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+    except Exception:
+        # The standard library raises all kinds for broken parts, and the mail must be stored all the same.
+        return ""
     return ""

@@ -31,6 +31,7 @@ class Sink:
         self._connections: set[RecordedSession] = set()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
+        self._started = False
         self.stopping = asyncio.Event()
         self.failure: EvidenceError | None = None
 
@@ -55,6 +56,7 @@ class Sink:
             data_limit_s=options.data_limit_s,
             latency_s=options.latency_s,
         )
+        self._started = True
         await self._server.start_serving()
         return {"smtp_port": smtp_port, "control_port": control_port, "pid": os.getpid()}
 
@@ -76,9 +78,15 @@ class Sink:
             await asyncio.wait(tasks)
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._server is not None and self._server.sockets is not None and self.failure is None:
-            self._context.capture.record("sink_stop")
+        if self._started and self.failure is None:
+            self._last_record()
         self._context.capture.close()
+
+    def _last_record(self) -> None:
+        try:
+            self._context.capture.record("sink_stop")
+        except EvidenceError as error:
+            self._broken(error)
 
     def _broken(self, error: EvidenceError) -> None:
         if self.failure is None:

@@ -34,6 +34,7 @@ class LoadSpec:
     resubmit_limit_s: float = 60.0
     stop_grace_s: float = 30.0
     timeout_s: float = 10.0
+    late_limit_s: float = 1.0
 
     def __str__(self) -> str:
         end = f"for {self.for_s:g} s" if self.for_s else "until stopped"
@@ -61,6 +62,7 @@ def argv(spec: LoadSpec) -> list[str]:
         "--resubmit-limit-s": repr(spec.resubmit_limit_s),
         "--stop-grace-s": repr(spec.stop_grace_s),
         "--timeout-s": repr(spec.timeout_s),
+        "--late-limit-s": repr(spec.late_limit_s),
     }
     return locust + [word for pair in options.items() for word in pair]
 

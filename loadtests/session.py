@@ -61,15 +61,15 @@ class Session:
         try:
             chosen = checked(values)
             self._grace_s = chosen.stop_grace_s
+            run, folder = chosen.run_id(self._nth), chosen.folder(self._nth).resolve()
             if self._foreman:
-                ticket = self._foreman.brief(
-                    chosen.run_id(self._nth), str(chosen.folder(self._nth).resolve())
-                )
+                _refuse_used(folder)
+                ticket = self._foreman.brief(run, str(folder))
                 setattr(values, crew.TICKET, ticket)
                 gevent.spawn(self._end_with_crew, self._foreman)
             else:
-                self._offer(chosen, getattr(values, crew.TICKET, None))
-        except (ValueError, OSError) as error:
+                self._offer(chosen, run, folder, getattr(values, crew.TICKET, None))
+        except Exception as error:  # whatever it is: a load that offers nothing must end, not hang
             self._refuse(f"{type(error).__name__}: {error}")
 
     def stop(self, **_: object) -> None:
@@ -80,12 +80,14 @@ class Session:
         """End the run because the process ends (quitting): by signal, unless it had ended before."""
         self._conclude("signal")
 
-    def _offer(self, chosen: Options, ticket: dict[str, Any] | None) -> None:
+    def _offer(self, chosen: Options, run: str, folder: Path, ticket: dict[str, Any] | None) -> None:
         target = self._environment.host
         if not target:
             raise ValueError("no target: give --host http://HOST:PORT")
-        run, folder, share, shares, ago_s = chosen.run_id(self._nth), chosen.folder(self._nth), 0, 1, 0.0
-        if ticket:
+        share, shares, ago_s = 0, 1, 0.0
+        if not ticket:
+            _refuse_used(folder)
+        else:
             run, folder, shares = ticket["run"], Path(ticket["folder"]), len(ticket["shares"])
             share, ago_s = ticket["shares"][self._environment.runner.client_id], time.time() - ticket["epoch"]
         transport = Transport(target, chosen.timeout_s)
@@ -156,3 +158,8 @@ class Session:
             start_time=time.time() - seconds,
             url=name,
         )
+
+
+def _refuse_used(folder: Path) -> None:
+    if (folder / SUBMISSIONS).exists():
+        raise ValueError(f"{folder} holds the evidence of another load: give a new --evidence and --run-id")

@@ -141,6 +141,7 @@ def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
                 )
 
 
+_LATEST_NS = 2**63  # anything later is no clock
 _REQUIRED = {"run": str, "writer": str, "seq": int, "wall_ns": int, "mono_ns": int, "event": str}
 
 
@@ -152,5 +153,7 @@ def _parse(line: bytes) -> Record | None:
     if not isinstance(record, dict):
         return None
     if any(not isinstance(record.get(name), kind) for name, kind in _REQUIRED.items()):
+        return None
+    if not 0 <= record["mono_ns"] < _LATEST_NS or not 0 <= record["wall_ns"] < _LATEST_NS:
         return None
     return record

@@ -104,8 +104,8 @@ def _get(data: dict[str, Any], name: str, kind: type[T]) -> T:
 
 def _number(data: dict[str, Any], name: str) -> float:
     value = data[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name!r} is {value!r}, not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e12:
+        raise TypeError(f"{name!r} is {value!r}, not a number of 0 or more")
     return float(value)
 
 

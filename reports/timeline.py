@@ -1,4 +1,4 @@
-"""The picture of a run as data: what was due, accepted and delivered in each of at most 300 bins.
+"""The picture of a run as data: what was due, accepted and delivered in each of at most 150 bins.
 
 Called by `reports.verdict`, drawn by `reports.render.svg`. Its size does not grow with the run.
 """
@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from reports.history import History
 
-MAX_BINS = 300
-WIDTHS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
+MAX_BINS = 150
+WIDTHS_S = (0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 
 
 @dataclass(frozen=True, slots=True)

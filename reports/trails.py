@@ -5,7 +5,7 @@ Called by `reports.verdict` for the keys that checks name. Bounded, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from reports.checks.base import CheckResult
 from reports.evidence import DELIVERIES, LEDGER, SUBMISSIONS, Record, stream
 from reports.history import History
 from reports.intake.fields import pid_of
+from reports.records import Kill
 from reports.story import ledger_line, sink_line, submission_line
 
 MAX_TRAILS = 100
 MAX_LINES = 80
 MAX_TEXT = 300
+Step = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,86 +47,115 @@ def collect(history: History, run_dir: Path, checks: Sequence[CheckResult]) -> d
     for check in sorted(checks, key=lambda check: rank[check.verdict]):
         for key in check.keys:
             if key in findings or len(findings) < MAX_TRAILS:
-                findings.setdefault(key, []).append(f"{check.name} ({check.verdict})")
-    steps: dict[str, list[tuple[int, str, str]]] = {key: [] for key in findings}
-    if steps:
-        _read(history, run_dir, steps)
-    return {key: _trail(history, key, found, tuple(findings[key])) for key, found in steps.items()}
+                findings.setdefault(key, []).append(_finding(check, key))
+    collector = Collector(history, findings)
+    if findings:
+        collector.read(run_dir)
+    return {key: Trail(collector.lines(key), tuple(found)) for key, found in findings.items()}
 
 
-Steps = dict[str, list[tuple[int, str, str]]]
+def _finding(check: CheckResult, key: str) -> str:
+    for part in check.details.values():
+        if isinstance(part, dict) and key in part:
+            note = part[key] if isinstance(part[key], str) else ", ".join(part[key])
+            return f"{check.name} ({check.verdict}): {note[:MAX_TEXT]}"
+    return f"{check.name} ({check.verdict})"
 
 
-def _read(history: History, run_dir: Path, steps: Steps) -> None:
-    pids: dict[str, set[int]] = {key: set() for key in steps}
-    for key, at_ns, text in _wanted(run_dir / SUBMISSIONS, steps, submission_line):
-        steps[key].append((at_ns, "load", text))
-    _read_sink(history, run_dir, steps, pids)
-    for record in stream(run_dir / LEDGER, []):
-        name = record.get("key")
-        key = name if isinstance(name, str) else ""
-        if key in steps and isinstance(record.get("trail"), list):
-            for event in record["trail"]:
-                if isinstance(event, dict) and isinstance(event.get("at_ms"), int | float):
-                    steps[key].append((history.mono_of_ledger(event["at_ms"]), "system", ledger_line(event)))
-                    pids[key].add(pid_of(str(event.get("worker"))) or 0)
-    for kill in history.kills:
-        for key in steps:
-            if kill.pids & pids[key]:
-                steps[key].append((kill.at_ns, "harness", f"{kill.name} killed (pids {sorted(kill.pids)})"))
+class Collector:
+    """Gathers the steps of some keys from each file in turn."""
 
+    def __init__(self, history: History, keys: Iterable[str]) -> None:
+        self.history = history
+        self.steps: dict[str, list[Step]] = {key: [] for key in keys}
+        self.workers: dict[str, dict[int, int]] = {key: {} for key in self.steps}
+        """When each process was first seen with a key: process id -> monotonic ns."""
+        self.mails: dict[tuple[str, str], str] = {}
+        self.sessions: dict[str, set[str]] = {}
+        for key in self.steps:
+            for copy in history.jobs[key].copies if key in history.jobs else ():
+                self.sessions.setdefault(copy.session, set()).add(key)
 
-def _wanted(path: Path, steps: Steps, line: Callable[[Record], str]) -> Iterator[tuple[str, int, str]]:
-    for record in stream(path, []):
-        key = record.get("key")
-        if isinstance(key, str) and key in steps and (text := line(record)):
-            yield key, record["mono_ns"], text
+    def read(self, run_dir: Path) -> None:
+        """Read what the keys did; what is wrong with the files was said in the first pass."""
+        for record in stream(run_dir / SUBMISSIONS, []):
+            self._add(_key(record), record["mono_ns"], "load", submission_line(record))
+        for record in stream(run_dir / DELIVERIES, []):
+            for key in self._told(record):
+                self._add(key, record["mono_ns"], "sink", sink_line(record))
+        for record in stream(run_dir / LEDGER, []):
+            if _key(record) in self.steps and isinstance(record.get("trail"), list):
+                self._ledger(_key(record), record["trail"])
+        for kill in sorted(self.history.kills, key=lambda kill: kill.at_ns):
+            for key in self.steps:
+                self._kill(key, kill)
 
-
-def _read_sink(history: History, run_dir: Path, steps: Steps, pids: dict[str, set[int]]) -> None:
-    mails: dict[tuple[str, str], str] = {}
-    sessions: dict[str, set[str]] = {}
-    for key in steps:
-        for copy in history.jobs[key].copies if key in history.jobs else ():
-            sessions.setdefault(copy.session, set()).add(key)
-    for record in stream(run_dir / DELIVERIES, []):
-        mail, named = (record["writer"], str(record.get("mail"))), record.get("key")
-        key = named if isinstance(named, str) else ""
-        if record["event"] == "stored":
-            key = key or f"(no key) mail {record.get('mail')}"
-            if key in steps:
-                mails[mail] = key
-                pids[key].add(pid_of(str(record.get("worker"))) or 0)
-        targets = (
-            {key} if key in steps else sessions.get(f"{record['writer']}/{record.get('session')}", set())
-        )
+    def _told(self, record: Record) -> set[str]:
+        """Return the keys that a record of the sink is about."""
+        mail = (record["writer"], str(record.get("mail")))
         if record["event"] == "reply":
-            targets = {mails[mail]} if mail in mails else set()
-        if targets and (text := sink_line(record)):
-            for target in targets:
-                steps[target].append((record["mono_ns"], "sink", text))
+            return {self.mails[mail]} if mail in self.mails else set()
+        if record["event"] == "stored":
+            key = _key(record) or f"(no key) mail {record.get('mail')}"
+            if key in self.steps:
+                self.mails[mail] = key
+                self._seen(key, record.get("worker"), record["mono_ns"])
+            return {key}
+        if _key(record):
+            return {_key(record)}
+        return self.sessions.get(f"{record['writer']}/{record.get('session')}", set())
+
+    def _ledger(self, key: str, trail: list[object]) -> None:
+        for event in trail:
+            if isinstance(event, dict) and isinstance(event.get("at_ms"), int):
+                at_ns = self.history.mono_of_ledger(event["at_ms"])
+                self._add(key, at_ns, "system", ledger_line(event))
+                self._seen(key, event.get("worker"), at_ns)
+
+    def _kill(self, key: str, kill: Kill) -> None:
+        seen = self.workers[key]
+        if any(seen.get(pid, kill.at_ns) < kill.at_ns for pid in kill.pids):
+            held = " while it held this mail" if key in kill.in_flight else ""
+            text = f"{kill.name} killed (pids {', '.join(map(str, sorted(kill.pids)))}){held}"
+            self._add(key, kill.at_ns, "harness", text)
+            for pid in kill.pids:
+                seen.pop(pid, None)
+
+    def _seen(self, key: str, worker: object, at_ns: int) -> None:
+        pid = pid_of(worker) if isinstance(worker, str) else None
+        if pid is not None:
+            self.workers[key][pid] = min(at_ns, self.workers[key].get(pid, at_ns))
+
+    def _add(self, key: str, at_ns: int, source: str, text: str) -> None:
+        if text and key in self.steps:
+            self.steps[key].append((at_ns, source, text))
+
+    def lines(self, key: str) -> tuple[Line, ...]:
+        """Return the key's steps in order of time, with the faults that fell between them."""
+        steps = sorted([*self.steps[key], *self._faults(self.steps[key])], key=lambda step: step[0])
+        due = self.history.jobs[key].due_ns if key in self.history.jobs else 0
+        lines = [self._line(due, *step) for step in steps]
+        if len(lines) > MAX_LINES:
+            half = MAX_LINES // 2
+            gap = Line(lines[half].at_s, None, "judge", f"{len(lines) - 2 * half} steps are left out here")
+            lines = [*lines[:half], gap, *lines[-half:]]
+        return tuple(lines)
+
+    def _faults(self, steps: list[Step]) -> list[Step]:
+        times = [at_ns for at_ns, _, _ in steps]
+        return [
+            (at_ns, "harness", f"fault {fault.name} {what}")
+            for fault in self.history.faults.values()
+            for at_ns, what in ((fault.inject_ns, "begins"), (fault.healed_ns, "is over"))
+            if at_ns is not None and times and min(times) <= at_ns <= max(times)
+        ]
+
+    def _line(self, due: int, at_ns: int, source: str, text: str) -> Line:
+        since = round((at_ns - due) / 1e9, 3) if due else None
+        short = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+        return Line(self.history.seconds(at_ns) or 0.0, since, source, short)
 
 
-def _trail(history: History, key: str, found: list[tuple[int, str, str]], findings: tuple[str, ...]) -> Trail:
-    found.sort(key=lambda step: step[0])
-    due = history.jobs[key].due_ns if key in history.jobs else 0
-    if found:
-        first, last = found[0][0], found[-1][0]
-        for fault in history.faults.values():
-            for at_ns, what in ((fault.inject_ns, "begins"), (fault.healed_ns, "is over")):
-                if at_ns is not None and first <= at_ns <= last:
-                    found.append((at_ns, "harness", f"fault {fault.name} {what}"))
-        found.sort(key=lambda step: step[0])
-    lines = [_line(history, due, *step) for step in found]
-    if len(lines) > MAX_LINES:
-        half = MAX_LINES // 2
-        gap = Line(lines[half].at_s, None, "judge", f"{len(lines) - MAX_LINES} steps left out here")
-        lines = [*lines[:half], gap, *lines[-half:]]
-    return Trail(tuple(lines), findings)
-
-
-def _line(history: History, due: int, at_ns: int, source: str, text: str) -> Line:
-    since = round((at_ns - due) / 1e9, 3) if due else None
-    return Line(
-        history.seconds(at_ns) or 0.0, since, source, text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
-    )
+def _key(record: Record) -> str:
+    key = record.get("key")
+    return key if isinstance(key, str) else ""

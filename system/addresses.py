@@ -17,14 +17,19 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _KEY = re.compile(r"[!#-;=?-~]{1,128}")
+# Cs: half a surrogate pair, which JSON can spell and UTF-8 cannot.
+_CONTROLS = frozenset({"Cc", "Cs"})
 _LINE_BREAKERS = "\u2028\u2029"
 
 
 def has_control(text: str) -> bool:
-    """Whether the text holds a control character or a line separator (all of which end or hide a header)."""
+    """Whether the text holds a control character, a line separator or half a surrogate pair.
+
+    All of these end, hide or break a header.
+    """
     if text.isascii() and text.isprintable():
         return False
-    return any(unicodedata.category(c) == "Cc" or c in _LINE_BREAKERS for c in text)
+    return any(unicodedata.category(c) in _CONTROLS or c in _LINE_BREAKERS for c in text)
 
 
 def check_domain(domain: str) -> str:
@@ -64,6 +69,19 @@ def check_subject(subject: str) -> str:
     if len(subject) > MAX_SUBJECT:
         raise ValueError(f"must be at most {MAX_SUBJECT} characters, has {len(subject)}")
     return subject
+
+
+def check_body(text: str) -> str:
+    """The text of a mail, if it is not empty, has no NUL, and can be written in UTF-8."""
+    if not text:
+        raise ValueError("must not be empty")
+    if "\0" in text:
+        raise ValueError("must not contain NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be Unicode text without half surrogate pairs") from None
+    return text
 
 
 def check_key(key: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -20,10 +21,21 @@ def multiprocess_dir() -> Path:
     return Path(path)
 
 
-# prometheus_client decides at its import whether values are shared, so the directory comes first.
+# prometheus_client decides at its first import whether values are shared, so the directory comes first;
+# system.api and system.worker import this module before any other of theirs.
 multiprocess_dir()
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess  # noqa: E402
+from prometheus_client import (  # noqa: E402  # noqa: E402
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    multiprocess,
+    values,
+)
+from prometheus_client.registry import Collector  # noqa: E402
 
 __all__ = ["SECONDS", "Counter", "Gauge", "Histogram", "multiprocess_dir", "shared_registry"]
 
@@ -31,13 +43,22 @@ __all__ = ["SECONDS", "Counter", "Gauge", "Histogram", "multiprocess_dir", "shar
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+class _ThisProcess(Collector):
+    """The values of this process alone, where somebody imported prometheus_client before us."""
+
+    def collect(self) -> Iterable[Metric]:
+        return REGISTRY.collect()
+
+
 def shared_registry() -> CollectorRegistry:
     """A fresh registry over all processes of this service, without the live gauges of dead ones."""
-    path = multiprocess_dir()
-    for file in path.glob("gauge_live*_*.db"):
+    registry = CollectorRegistry()
+    if values.ValueClass is values.MutexValue:
+        registry.register(_ThisProcess())
+        return registry
+    for file in multiprocess_dir().glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
         if not Path("/proc", pid).exists():
             file.unlink(missing_ok=True)
-    registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry

@@ -10,7 +10,7 @@ from reports.history import History
 from reports.intake.deliveries import PROXY_BYTES, SMTP_PROXY
 from reports.intake.metrics import matching
 
-READ_AHEAD = 2048  # bytes a sink may leave unread in a session that did not end in good order
+READ_AHEAD = 2048  # bytes a sink may leave unread in a session that did not end with QUIT
 
 
 def evidence(history: History) -> CheckResult:
@@ -36,7 +36,7 @@ def proxy_bytes(history: History) -> list[str]:
     sent, sessions = sum(one.total for one in series), history.sessions
     if sessions.settled_bytes > sent:
         read = sessions.settled_bytes
-        return [f"the sink read {read} bytes in sessions that ended well, its proxy sent {sent:.0f}"]
+        return [f"the sink read {read} bytes in sessions that ended with QUIT, its proxy sent {sent:.0f}"]
     allowed = sessions.bytes_in + READ_AHEAD * (sessions.abnormal + sessions.begun - sessions.ended)
     if sent > allowed:
         return [f"the proxy sent {sent:.0f} bytes to the sink, which read {sessions.bytes_in}"]

@@ -19,7 +19,7 @@ def false_sent(history: History) -> CheckResult:
     return conclude(
         "false_sent",
         keys,
-        f"the API said SUCCESS of {plural(len(keys), 'mail')} that was not stored at that time",
+        f"{plural(len(keys), 'mail')} called SUCCESS by the API while not stored",
         "the API said SUCCESS of stored mail only",
         to_convict=history.missing(DELIVERIES),
         to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
@@ -37,7 +37,7 @@ def false_failed(history: History) -> CheckResult:
     return conclude(
         "false_failed",
         keys,
-        f"the API said FAILURE of {plural(len(keys), 'mail')} that was stored",
+        f"{plural(len(keys), 'mail')} called FAILURE by the API although stored",
         "the API said FAILURE of no stored mail",
         to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
     )

@@ -62,7 +62,7 @@ def _take(history: History, path: Path, intake: Intake) -> None:
             continue  # a newer writer may say more than this judge asks for
         try:
             handler(record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             odd += 1
             if odd <= MAX_PROBLEMS:
                 what = f"{record['event']} record {record['seq']} of {record['writer']}"

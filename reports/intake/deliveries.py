@@ -61,7 +61,8 @@ class Deliveries:
         self.open.discard((record["writer"], words(record["session"])))
         totals.ended += 1
         totals.bytes_in += bytes_in
-        if how not in ("quit", "closed"):
+        # A killed worker's connection ends as `closed`, and may take bytes along that nobody read.
+        if how != "quit":
             totals.abnormal += 1
         elif record["mono_ns"] < self.settled_ns:
             totals.settled_bytes += bytes_in

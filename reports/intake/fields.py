@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from reports.evidence import Record
 
+MOST = 2**63
+
 
 def text(record: Record, name: str) -> str:
     """Return a field that must be a string."""
@@ -24,16 +26,17 @@ def text_or_none(record: Record, name: str) -> str | None:
 def whole(record: Record, name: str) -> int:
     """Return a field that must be a whole number."""
     value = record[name]
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, not a whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST:
+        raise TypeError(f"{name} is {str(value)[:40]}, not a whole number")
     return value
 
 
 def number(record: Record, name: str) -> float:
     """Return a field that must be a number."""
     value = record[name]
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, not a number")
+    # Not a number is not within any bound either.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= MOST:
+        raise TypeError(f"{name} is {str(value)[:40]}, not a number")
     return float(value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.evidence import LEDGER, Record
 from reports.history import History
-from reports.intake.fields import pid_of, text, text_or_none, whole, words
+from reports.intake.fields import number, pid_of, text, text_or_none, whole, words
 from reports.records import Kill
 
 ENDS_ATTEMPT = frozenset({"sent", "retry", "failed"})
@@ -84,7 +84,7 @@ class Ledger:
                 continue
             pid = pid_of(text(event, "worker"))
             for kill in self.by_pid.get(pid, ()) if pid is not None else ():
-                if event["at_ms"] <= kill.wall_ms + CLOCK_SLACK_MS:
+                if number(event, "at_ms") <= kill.wall_ms + CLOCK_SLACK_MS:
                     if not _closed(event, trail[index + 1 :], kill):
                         kill.in_flight[key] = event["at_ms"]
                     break

@@ -9,7 +9,7 @@ import re
 
 from reports.evidence import METRICS, Record
 from reports.history import History
-from reports.intake.fields import text
+from reports.intake.fields import number, text
 from reports.records import Series
 
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -29,9 +29,11 @@ class Metrics:
         target, now, series = text(record, "target"), record["mono_ns"], self.history.series
         first = self.history.scraped.get(target, (now, now))[0]
         born_at_zero = target in self.history.scraped
-        for name, value in record["samples"].items():
+        samples = record["samples"]
+        for name in samples:
             if "_total" not in name:
                 continue
+            value = number(samples, name)
             known = series.get((target, name))
             if known is not None:
                 known.see(value, now)

@@ -1,6 +1,6 @@
 """The picture of a run as inline SVG: rates above, backlog below, with faults, recoveries and kills on both.
 
-Called by `html`. Its size is bounded by the timeline's 300 bins; colours come from the page's variables.
+Called by `html`. Its size is bounded by the timeline's bins; colours come from the page's variables.
 """
 
 from __future__ import annotations
@@ -108,19 +108,20 @@ class Picture:
             yield f'<path class="kill" d="{start}l8,8m0,-8l-8,8"><title>killed at {at:g} s</title></path>'
 
     def _grid(self, peak: float, base: float, height: float, title: str) -> Iterator[str]:
-        for step in range(5 if height > 150 else 3):
-            share = step / (4 if height > 150 else 2)
-            y = base - share * height
+        steps = 4 if height > 150 else 2
+        for step in range(steps + 1):
+            y, x = base - step / steps * height, LEFT - 6
             yield f'<path class="grid" d="M{LEFT:.1f},{y:.1f}H{WIDTH - RIGHT:.1f}"/>'
-            yield f'<text class="tick" text-anchor="end" x="{LEFT - 6:.1f}" y="{y + 4:.1f}">{peak * share:g}</text>'
+            label = f"{peak * step / steps:g}"
+            yield f'<text class="tick" text-anchor="end" x="{x:.1f}" y="{y + 4:.1f}">{label}</text>'
         yield f'<text class="axis" x="{LEFT:.1f}" y="{base - height - 5:.1f}">{title}</text>'
 
     def _time_axis(self) -> Iterator[str]:
-        step, centred = nice_top(self.data.span_s / 10), 'text-anchor="middle"'
+        step, y, centred = nice_top(self.data.span_s / 10), self.base + 18, 'text-anchor="middle"'
         for index in range(int(self.data.span_s / step) + 1):
             x = self.x(index * step)
             yield f'<path class="grid" d="M{x:.1f},{self.base:.1f}v5"/>'
-            yield f'<text class="tick" {centred} x="{x:.1f}" y="{self.base + 18:.1f}">{index * step:g}</text>'
+            yield f'<text class="tick" {centred} x="{x:.1f}" y="{y:.1f}">{index * step:g}</text>'
         x, words = (LEFT + WIDTH - RIGHT) / 2, "seconds since the load began"
         yield f'<text class="axis" {centred} x="{x:.1f}" y="{self.base + 36:.1f}">{words}</text>'
 

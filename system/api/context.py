@@ -33,6 +33,11 @@ class Context:
     watch: redis.Redis
     broker: Broker
 
+    def close(self) -> None:
+        """Closes every connection; called where a process outlives its app, as in tests."""
+        for part in (self.ledger.client, self.acceptance, self.hints, self.watch, self.broker):
+            part.close()
+
 
 def make_context(settings: Settings) -> Context:
     """Fresh tools for this process."""

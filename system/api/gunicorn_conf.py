@@ -10,10 +10,16 @@ from typing import Any
 from prometheus_client import multiprocess
 
 from system import metrics
+from system.settings import get_settings
 
 metrics.multiprocess_dir()
 
 graceful_timeout = 10
+
+
+def on_starting(server: Any) -> None:
+    """Checks the settings before any fork; a child that ended over them would be replaced for ever."""
+    get_settings()
 
 
 def child_exit(server: Any, worker: Any) -> None:

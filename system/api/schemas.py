@@ -14,14 +14,6 @@ from system import addresses
 from system.delivery.accepting import Request
 
 
-def _body(text: str) -> str:
-    if not text:
-        raise ValueError("must not be empty")
-    if "\0" in text:
-        raise ValueError("must not contain NUL")
-    return text
-
-
 class EmailJob(BaseModel):
     """The body of `POST /jobs` for kind `email`."""
 
@@ -30,7 +22,7 @@ class EmailJob(BaseModel):
     kind: Literal["email"]
     to: Annotated[str, AfterValidator(addresses.check_address)]
     subject: Annotated[str, AfterValidator(addresses.check_subject)]
-    body: Annotated[str, AfterValidator(_body)]
+    body: Annotated[str, AfterValidator(addresses.check_body)]
 
 
 def read_job(data: Any) -> tuple[Request | None, dict[str, str]]:

@@ -82,6 +82,10 @@ class Acceptance:
         )
         return self._twice((*args, first_look, s.job_ttl_s, s.idempotency_ttl_s))
 
+    def close(self) -> None:
+        """Closes the connections of this acceptance."""
+        self._pool.disconnect()
+
     def _twice(self, args: tuple[str | int, ...]) -> Accepted:
         went_out = False
         for _ in (1, 2):

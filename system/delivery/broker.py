@@ -37,6 +37,11 @@ class Broker:
     def _connection(self) -> Any:
         return Connection(self._url, connect_timeout=self._timeout_s)  # type: ignore[no-untyped-call]
 
+    def close(self) -> None:
+        """Closes what is kept open."""
+        if self._redis is not None:
+            self._redis.close()
+
     def ping(self) -> None:
         """Returns if the broker answers.
 
@@ -49,6 +54,17 @@ class Broker:
             return
         with self._connection() as connection:
             connection.ensure_connection(max_retries=1, timeout=self._timeout_s)
+
+    def waiting(self) -> int:
+        """Hints in the queue, where that is cheap to know; 0 for brokers other than Redis.
+
+        Raises:
+            redis.RedisError: the broker does not answer.
+
+        """
+        if self._redis is None:
+            return 0
+        return self.depth().queues[QUEUE]
 
     def depth(self) -> Depth:
         """How much lies in the broker.

@@ -49,6 +49,10 @@ class Hints:
         self._suspect = False
         return True
 
+    def close(self) -> None:
+        """Closes the app's connections to the broker."""
+        self._app.close()
+
     def publish(self, task: str, *args: str) -> None:
         """Publishes one task now, without a retry.
 

@@ -105,12 +105,12 @@ class Ledger:
         answer = self._run("unguarded", job_id, event, worker, words)
         return None if answer[0] == "gone" else lease_from(answer, job_id)
 
-    def claim_due(self, limit: int) -> tuple[bool, list[str]]:
-        """Moves what is due on; answers whether a login should be probed, and the ids to publish."""
+    def claim_due(self, limit: int, *, backlog: bool = False) -> tuple[bool, list[str], int]:
+        """Moves what is due on; answers whether to probe the login, the ids to publish, how many were due."""
         s = self._s
         times = (ms(s.republish_first_s), ms(s.republish_max_s), ms(s.login_probe_s))
-        probe, _, *ids = self._run("claim_due", limit, *times)
-        return bool(probe), ids
+        probe, looked_at, *ids = self._run("claim_due", limit, *times, int(backlog))
+        return bool(probe), ids, int(looked_at)
 
     def unclaim(self, ids: list[str]) -> None:
         """Gives back what was claimed and could not be published."""

@@ -24,6 +24,8 @@ from system.settings import DoubtPolicy, Settings, get_settings
 log = logging.getLogger(__name__)
 
 BATCH = 200
+# With more hints than this in the broker, workers have enough to do, and a lost hint loses no time.
+BACKLOG = 100
 MAX_WAIT_S = 1.0
 ALIVE_S = 30.0
 
@@ -67,14 +69,14 @@ class Relay:
                 self._stop.wait(min(MAX_WAIT_S, self._s.relay_interval_s * 2 ** min(failures, 10)))
 
     def tick(self) -> int:
-        """One look; answers how many hints were published."""
+        """One look; answers how many jobs were due, at most a batch."""
         self.ticks.inc()
         if self._broker_lost:
             self._ledger.beat()
             # Claiming without a broker would only make the intervals longer.
             self._broker.ping()
             self._broker_lost = False
-        probe, ids = self._ledger.claim_due(BATCH)
+        probe, ids, looked_at = self._ledger.claim_due(BATCH, backlog=self._backlog())
         hit("relay.after_claim")
         done = 0
         try:
@@ -92,7 +94,14 @@ class Relay:
         hit("relay.after_publish")
         if ids:
             log.info("published %d hints, first %s", done, ids[0])
-        return done
+        return looked_at
+
+    def _backlog(self) -> bool:
+        try:
+            return self._broker.waiting() > BACKLOG
+        except redis.RedisError:
+            self._broker_lost = True
+            raise
 
     def alive(self) -> bool:
         """Whether the loop still turns."""
@@ -105,6 +114,11 @@ class Relay:
         if number:
             log.info("%d held doubts can be settled now", number)
         return number == 0
+
+    def close(self) -> None:
+        """Closes every connection, once the loop has ended."""
+        for part in (self._ledger.client, self._hints, self._broker):
+            part.close()
 
     def pages(self) -> dict[str, serving.Page]:
         """What the relay serves over HTTP."""
@@ -139,6 +153,7 @@ def main() -> None:
         serving.MetricsServer(settings.metrics_host, settings.relay_metrics_port, relay.pages()).start()
     log.info("relay looks every %g s", settings.relay_interval_s)
     relay.run()
+    relay.close()
     log.info("relay stopped")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from celery import Celery
 
-from system import metrics  # noqa: F401 - names the shared metrics directory before the pool forks
 from system.settings import Delivery, Settings, get_settings
 
 # Longer than any attempt can take; it only catches a process that hangs outside all our time-outs.

@@ -2,7 +2,9 @@
 -- relays may, because a score moved on is no longer due. leased (run out) -> queued; sending (run out) -> in_doubt.
 -- Replay-safe: a reply that got lost only means that these ids are looked at one interval later.
 -- The interval doubles per job while nothing happens to it, so that a backlog is not amplified.
--- ARGV limit, first (ms), longest (ms), time for a probe (ms)
+-- While the broker has a backlog, a job that only waits in it is not published again before its interval has
+-- grown to the longest: its hint is most likely there, and another would only stand behind it.
+-- ARGV limit, first (ms), longest (ms), time for a probe (ms), backlog (1/0)
 local limit, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('SET', RELAY, NOW)
 local open, probe = breaker_open(), 0
@@ -21,6 +23,7 @@ for _, id in ipairs(ids) do
   elseif live and (state == 'leased' or state == 'sending') then
     look_at(id, tonumber(v[2]))
   else
+    local only_waits = state == 'queued'
     if state == 'sending' then
       doubt(id, v[3], '')
       state = 'in_doubt'
@@ -36,9 +39,11 @@ for _, id in ipairs(ids) do
       local every = math.max(first, tonumber(v[4] or 0))
       set(id, 'every', math.min(longest, every * 2))
       look_at(id, NOW + every)
-      count('republished')
-      note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
-      out[#out + 1] = id
+      if not (ARGV[5] == '1' and only_waits and every < longest) then
+        count('republished')
+        note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
+        out[#out + 1] = id
+      end
     end
   end
 end

@@ -239,11 +239,11 @@ def start_sink(tmp_path: Path) -> Iterator[Callable[..., Sink]]:
         return sink
 
     yield start
-    for sink in started:
-        ended = sink.process.returncode is not None
-        code, errors = sink.stop()
-        if not ended:
-            assert (code, errors) == (0, "")
+    # Stop them all before judging any, so that a failed check leaves no process behind.
+    by_test = [sink.process.returncode is not None for sink in started]
+    ends = [sink.stop() for sink in started]
+    for sink, (code, errors), killed in zip(started, ends, by_test, strict=True):
+        assert killed or (code, errors) == (0, "")
         if code == 0:
             check_evidence(sink.out)
 

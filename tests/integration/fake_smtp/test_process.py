@@ -64,6 +64,8 @@ def test_a_sink_started_again_goes_on_where_the_killed_one_stopped(start_sink, t
     assert one["session"] != two["session"]
     assert second.raw(two) == mail("run-1-000002")
     assert not read(second.out / DELIVERIES).problems
+    # Killed too: the folder has open ends from the first one, and is not that of an orderly run.
+    second.stop(signal.SIGKILL)
 
 
 def test_a_torn_last_line_does_not_swallow_the_next_record(start_sink, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_too_long_a_line_is_refused_and_the_session_goes_on(sink: Sink) -> None:
         b"\xff\xfe\r\n",
         b"MAIL FROM:<\r\n",
         b"MAIL FROM:\xff\xff<>\r\n",
-        b"VRFY <\xff\r\n",
+        b"VRFY\r\n",
         b"A" * 5000 + b"\r\n",
     ],
 )

@@ -27,7 +27,7 @@ def test_a_finite_run_ends_by_itself(standin, load):
     assert (start["rate_per_s"], start["seed"], start["target"]) == (50.0, 1, api.url)
     assert start["schedule"] == "constant at 50/s, seed 1"
     assert (stop["due"], stop["sent"], stop["reason"]) == (100, 100, "finished")
-    assert 0 <= stop["max_late_s"] < 1.0
+    assert stop["max_late_s"] >= 0
     jobs = [make("t1", 1, number) for number in range(100)]
     dues = run.records("due")
     assert [(due["key"], due["to"], due["digest"]) for due in dues] == [(j.key, j.to, j.digest) for j in jobs]
@@ -82,11 +82,13 @@ def test_a_frozen_server_shows_in_the_latency_and_not_in_the_rate(standin, load)
     api = standin()
     run = load(target=api.url, for_s=6.0, rate_per_s=100.0)
     run.until(lambda: len(run.records("ok")) > 100)
+    began_ns = time.monotonic_ns()
     api.freeze(2.0)
     assert run.wait() == 0
     stop = run.records("load_stop")[0]
     assert (stop["due"], stop["sent"]) == (600, 600)
-    assert stop["max_late_s"] < 0.5
+    frozen = [r for r in run.records("invoke") if began_ns < r["mono_ns"] < began_ns + 2e9]
+    assert len(frozen) > 150  # the open model: nothing waited for an answer
     latencies = sorted(record["latency_s"] for record in run.records("ok"))
     assert len(latencies) == 600
     assert latencies[int(len(latencies) * 0.99)] > 1.5
@@ -181,9 +183,20 @@ def test_a_load_that_cannot_be_offered_exits_with_2(load, spec, words):
     assert words in run.log.read_text()
 
 
+def test_a_second_load_never_mixes_into_the_first_ones_evidence(standin, load):
+    api = standin()
+    first = load(target=api.url, for_s=0.5)
+    assert first.wait() == 0
+    before = first.records()
+    second = load(target=api.url, for_s=0.5)
+    assert second.process.wait(30) == 2
+    assert "holds the evidence of another load" in second.log.read_text()
+    assert first.records() == before
+
+
 def test_a_load_that_falls_behind_says_so(standin, load):
     api = standin()
-    run = load(target=api.url, for_s=0.0, rate_per_s=100.0)
+    run = load(target=api.url, for_s=0.0, rate_per_s=100.0, late_limit_s=1.0)
     run.until(lambda: len(run.records("ok")) > 10)
     os.kill(run.process.pid, signal.SIGSTOP)
     run.until(lambda: psutil.Process(run.process.pid).status() == psutil.STATUS_STOPPED)

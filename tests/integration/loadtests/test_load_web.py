@@ -26,7 +26,7 @@ class Web:
         self.log = (folder / "log").open("w+")
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", api.url]
         command += ["--web-host", "127.0.0.1", "--web-port", str(self.port), "--evidence", str(self.folder)]
-        command += ["--run-id", "web", "--rate", "40", *words]
+        command += ["--run-id", "web", "--rate", "40", "--late-limit-s", "20", *words]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, cwd=folder
         )

@@ -58,7 +58,13 @@ class Run:
         }
 
     def add(self, file: str, at_s: float, event: str, writer: str = "w", **fields: Any) -> Record:
-        record = {"at_s": at_s, "writer": f"{writer}-{file.split('.')[0]}", "run": RUN, "event": event, **fields}
+        record = {
+            "at_s": at_s,
+            "writer": f"{writer}-{file.removesuffix('.jsonl')}",
+            "run": RUN,
+            "event": event,
+            **fields,
+        }
         self.files[file].append(record)
         return record
 
@@ -78,11 +84,24 @@ class Run:
     def submit(self, number: int, at_s: float) -> None:
         k = key(number)
         self.add(
-            SUBMISSIONS, at_s, "due", key=k, due_mono_ns=mono(at_s), to=f"u{number}@example.org", digest=f"d{number}"
+            SUBMISSIONS,
+            at_s,
+            "due",
+            key=k,
+            due_mono_ns=mono(at_s),
+            to=f"u{number}@example.org",
+            digest=f"d{number}",
         )
         self.add(SUBMISSIONS, at_s + 0.01, "invoke", key=k, **{"try": 1}, late_s=0.01)
         self.add(
-            SUBMISSIONS, at_s + 0.02, "ok", key=k, **{"try": 1}, id=f"job-{number}", status=202, latency_s=0.02
+            SUBMISSIONS,
+            at_s + 0.02,
+            "ok",
+            key=k,
+            **{"try": 1},
+            id=f"job-{number}",
+            status=202,
+            latency_s=0.02,
         )
 
     def store(self, number: int, at_s: float, **changes: Any) -> Record:
@@ -108,7 +127,16 @@ class Run:
             "raw_at": 0,
         }
         stored = self.add(DELIVERIES, at_s, "stored", **{**fields, **changes})
-        self.add(DELIVERIES, at_s + 0.001, "reply", mail=mail, session=session, code=code, flushed=flushed, fault=None)
+        self.add(
+            DELIVERIES,
+            at_s + 0.001,
+            "reply",
+            mail=mail,
+            session=session,
+            code=code,
+            flushed=flushed,
+            fault=None,
+        )
         self.add(
             DELIVERIES,
             at_s + 0.01,
@@ -152,7 +180,9 @@ class Run:
         fields = {"name": "worker-1", "process_pid": pid, "children": list(children)}
         return self.add(EVENTS, at_s, "process", what="killed", status=None, why="fault", **fields)
 
-    def scrapes(self, at_s: float, accepted: float, sent: float, stored: float, sink_bytes: float = 0) -> None:
+    def scrapes(
+        self, at_s: float, accepted: float, sent: float, stored: float, sink_bytes: float = 0
+    ) -> None:
         name = 'toxiproxy_proxy_sent_bytes_total{direction="upstream",proxy="smtp-worker",listener="l"}'
         counters = {"mail_jobs_accepted_total": accepted, 'mail_jobs_terminal_total{state="sent"}': sent}
         self.add(METRICS, at_s, "scrape", target="api", ok=True, samples=counters, error=None)
@@ -179,7 +209,9 @@ class Run:
         run.add(DELIVERIES, STOP, "sink_stop")
         return run
 
-    def counters(self, accepted: int | None = None, sent: int | None = None, stored: int | None = None) -> None:
+    def counters(
+        self, accepted: int | None = None, sent: int | None = None, stored: int | None = None
+    ) -> None:
         """Make the last scrape agree with a changed history."""
         api = self.files[METRICS][-3]["samples"]
         sink, proxy = self.files[METRICS][-2]["samples"], self.files[METRICS][-1]["samples"]
@@ -223,5 +255,7 @@ class Run:
         return folder
 
 
-def event(at_s: float, name: str, fence: int | None = 1, worker: str | None = "h:101", detail: Any = None) -> Record:
+def event(
+    at_s: float, name: str, fence: int | None = 1, worker: str | None = "h:101", detail: Any = None
+) -> Record:
     return {"at_ms": at_ms(at_s), "event": name, "fence": fence, "worker": worker, "detail": detail}

@@ -1,5 +1,6 @@
 """Settings without an environment, and a scripted SMTP server that gives every shape of reply."""
 
+import contextlib
 import socket
 import threading
 
@@ -50,9 +51,8 @@ class ScriptedServer:
             return
         buffer = b""
         for step in rest:
-            end = b"\r\n"
-            if isinstance(step, tuple):
-                end, step = b"\r\n.\r\n", step[1]
+            end = b"\r\n.\r\n" if isinstance(step, tuple) else b"\r\n"
+            reply = step[1] if isinstance(step, tuple) else step
             while end not in buffer:
                 try:
                     data = connection.recv(65536)
@@ -63,7 +63,7 @@ class ScriptedServer:
                 buffer += data
                 self.heard[number] += data
             buffer = buffer.partition(end)[2]
-            if not self._say(connection, step):
+            if not self._say(connection, reply):
                 return
         try:
             while data := connection.recv(65536):
@@ -85,6 +85,9 @@ class ScriptedServer:
 
     def stop(self):
         self._done.set()
+        with contextlib.suppress(OSError):
+            # Closing alone would not wake a thread that waits in accept().
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
         assert not self._thread.is_alive()
