@@ -81,6 +81,8 @@ def _reason(verdict: Status, checks: Sequence[CheckResult], counts: dict[str, in
         total, there = counts["accepted"], counts["delivered"]
         return f"every check passed; of {total} accepted mails {there} were delivered, each once"
     guilty = [check for check in checks if check.verdict == verdict]
+    # Damaged evidence is why most other checks decide nothing: it is the reason to tell.
+    guilty.sort(key=lambda check: check.name != "evidence")
     shown = "; ".join(f"{check.name}: {check.summary}" for check in guilty[:2])
     rest = len(guilty) - 2
     return shown + (f"; and {rest} more {'check' if rest == 1 else 'checks'}" if rest > 0 else "")

@@ -73,11 +73,12 @@ def lease_recovery(history: History) -> CheckResult:
         "max_s": _round(worst),
     }
     at_worst = f", at worst after {worst:.1f} s" if worst is not None else ""
+    arrived = f"{plural(len(waits), 'mail')} in flight on killed workers arrived within {limit:g} s{at_worst}"
     return conclude(
         name,
         late,
         f"{plural(len(late), 'mail')} in flight on a killed worker arrived late ({shown}, limit {limit:g} s)",
-        f"{plural(len(waits), 'mail')} in flight on killed workers arrived within {limit:g} s{at_worst}",
+        arrived if waits else "no mail waited for a killed worker",
         to_convict=history.missing(DELIVERIES),
         to_acquit=history.missing(EVENTS, DELIVERIES, LEDGER),
         details=details,
