@@ -88,7 +88,12 @@ class Plan:
 
 
 def chance(seed: int, rule_number: int, key: str, attempt: int) -> float:
-    """Return a number in [0, 1) that belongs to exactly this decision; below the probability means yes."""
+    """Return a number in [0, 1) that belongs to exactly this decision; below the probability means yes.
+
+    Of a key RUN-NNNNNN only the job's number counts, so that a replay of the same seed in another run hits
+    the same jobs.
+    """
+    key = key.rpartition("-")[2]
     # surrogatepass: an address may hold bytes that are no UTF-8, and must still have a fate.
     name = f"{seed}\0{rule_number}\0{key}\0{attempt}".encode("utf-8", "surrogatepass")
     # 53 bits, what a float holds: 64 could round up to 1.0, and a certain fault would miss.

@@ -44,6 +44,7 @@ class Managed:
         self.spec = spec
         self.wanted = False
         self.restarts = 0
+        self._ended = True
         self._event = on_event
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -73,6 +74,7 @@ class Managed:
         """Start it, without waiting until it serves."""
         with self._lock, self.spec.log.open("ab") as log:
             self.wanted = True
+            self._ended = False
             self._process = subprocess.Popen(
                 self.spec.argv,
                 env=dict(self.spec.env),
@@ -110,8 +112,9 @@ class Managed:
         with self._lock:
             self.wanted = False
             process = self._process
-        if process is None:
+        if process is None or self._ended:
             return
+        self._ended = True
         if process.poll() is None:
             process.terminate()
             try:

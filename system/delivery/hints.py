@@ -17,6 +17,10 @@ DELIVER = "mail.deliver"
 PROBE_LOGIN = "mail.probe_login"
 LEAVE_ALONE_S = 1.0
 
+# On Redis 0 comes first. What the relay brings back is older than all that waits: behind a backlog of fresh
+# jobs, a mail whose worker was killed would come a whole backlog after its lease.
+FRESH, OVERDUE = 6, 0
+
 
 class Hints:
     """Publishes through one Celery app; safe to use from many threads."""
@@ -40,7 +44,7 @@ class Hints:
 
     def _publish(self, job_id: str) -> bool:
         try:
-            self.publish(DELIVER, job_id)
+            self.publish(DELIVER, job_id, priority=FRESH)
         except Exception as error:
             self._ok_after = time.monotonic() + LEAVE_ALONE_S
             self._suspect = True
@@ -53,11 +57,11 @@ class Hints:
         """Closes the app's connections to the broker."""
         self._app.close()
 
-    def publish(self, task: str, *args: str) -> None:
+    def publish(self, task: str, *args: str, priority: int = OVERDUE) -> None:
         """Publishes one task now, without a retry.
 
         Raises:
             Exception: whatever the transport raises; the message may or may not be queued.
 
         """
-        self._app.send_task(task, args=list(args), retry=False, ignore_result=True)
+        self._app.send_task(task, args=list(args), priority=priority, retry=False, ignore_result=True)

@@ -51,6 +51,8 @@ def _transport_options(settings: Settings, socket_timeout_s: float) -> dict[str,
         # kombu's default looks every 100 s, whatever the visibility time-out says.
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        # A worker killed while it restores keeps the lock: by default nobody restores for five minutes.
+        "unacked_mutex_expire": 10,
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": 2,
         "socket_keepalive": True,

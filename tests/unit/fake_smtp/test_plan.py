@@ -63,7 +63,11 @@ def test_chance_is_a_fixed_number_below_one(seed: int, rule: int, key: str, atte
 
 def test_chance_is_pinned() -> None:
     """A change of the hash would make old plans replay differently."""
-    assert chance(7, 0, "run-000001", 1) == 0.961243675428315
+    assert chance(7, 0, "run-000001", 1) == 0.9046236523051906
+
+
+def test_another_run_with_the_same_seed_hits_the_same_jobs() -> None:
+    assert chance(7, 0, "calm-s1-aaaa-000001", 1) == chance(7, 0, "calm-s1-bbbb-000001", 1)
 
 
 def test_chance_is_even_and_its_parts_all_count() -> None:
