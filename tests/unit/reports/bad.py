@@ -716,3 +716,60 @@ def sink_file_is_empty(run):
 @bad(unknown="drained bite recovery lease_recovery metric_drift evidence")
 def experiment_file_is_missing(run):
     return lambda folder: (folder / EVENTS).unlink()
+
+
+# -- corners that a mutated judge would cut -----------------------------------------------------------
+
+
+@bad(unknown="stuck drained metric_drift")
+def stuck_with_a_limit_and_no_drain_on_record(run):
+    not_delivered(run, "RETRY")
+    run.drop(EVENTS, "quiet")
+    run.limits(drain_limit_s=20.0)
+
+
+@bad(fail="lost")
+def lost_though_refused_for_good_since_nobody_gave_it_up(run):
+    not_delivered(run, "PENDING")
+    refuse(run, 550, "rcpt", key(3))
+
+
+@bad(fail="lost", unknown="given_up false_sent false_failed metric_drift evidence")
+def lost_without_a_state_on_record(run):
+    not_delivered(run, "PENDING")
+    run.find(LEDGER, "job", key=key(3)).update(http=None, state=None)
+
+
+@bad(fail="metric_drift")
+def a_refused_submission_was_counted_as_accepted(run):
+    refused_job(run)
+    run.counters(accepted=11)
+
+
+@bad(fail="metric_drift")
+def a_submission_that_was_repeated_was_counted_twice(run):
+    run.add(SUBMISSIONS, 3.005, "info", key=key(3), **{"try": 1}, status=None, why="time-out")
+    run.counters(accepted=11)
+
+
+@bad(fail="lease_recovery")
+def leased_again_too_late_before_the_next_kill(run):
+    kill_in_flight(run, 20.0)
+    run.find(LEDGER, "job", key=key(3))["trail"] = [event(3.1, "leased"), event(17.0, "leased", 2, "h:202")]
+    run.kill(17.2, pid=202, children=())
+
+
+@bad(unknown="drained metric_drift bite recovery lease_recovery evidence")
+def torn_experiment_with_a_fault(run):
+    run.fault()
+    return truncated(EVENTS)
+
+
+def same_session_other_attempt(run: Run) -> None:
+    """A connection kept open for two attempts is no error of the sink."""
+    copy(run, session="s3")
+
+
+def without_a_job_id(run: Run) -> None:
+    """A copy without a job id proves no second job."""
+    copy(run, id=None)

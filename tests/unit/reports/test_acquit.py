@@ -201,3 +201,15 @@ def test_a_sink_that_was_stopped_and_started_again_in_good_order(run, tmp_path):
     for event_name, at_s in (("sink_start", 16), ("sink_stop", 40)):
         run.add(DELIVERIES, at_s, event_name, writer="second")
     passes(run, tmp_path)
+
+
+def test_quiet_just_within_the_limit(run, tmp_path):
+    run.limits(drain_limit_s=4.5)
+    passes(run, tmp_path)
+
+
+def test_a_later_kill_of_another_worker_does_not_matter(run, tmp_path):
+    kill_in_flight(run, 14.0)
+    run.kill(15.0, pid=900, children=())
+    first, second = passes(run, tmp_path).kills
+    assert (first["in_flight"], second["in_flight"]) == (1, 0)

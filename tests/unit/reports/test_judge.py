@@ -105,6 +105,8 @@ CAUSES = {
     "duplicate_by_sink_error": "sink_error",
     "duplicate_by_client_resubmit": "client_resubmit",
     "a_third_copy_after_a_flushed_second_is_not_unavoidable": "worker_retry",
+    "same_session_other_attempt": "worker_retry",
+    "without_a_job_id": "worker_retry",
 }
 
 
@@ -123,7 +125,9 @@ def test_keys_are_the_first_twenty_and_the_count_is_of_all(tmp_path):
         run.never_stored(number)
         run.find(LEDGER, "job", key=key(number))["state"] = "PENDING"
     run.counters(sent=0)
-    found = check(judge(run.write(tmp_path)), "lost")
+    verdict = judge(run.write(tmp_path))
+    found = check(verdict, "lost")
+    assert check(verdict, "given_up").count == 0
     assert found.count == 30
     assert found.keys == tuple(key(number) for number in range(20))
 
