@@ -11,6 +11,7 @@ import email
 import quopri
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 
 from reports.evidence import content_digest
@@ -97,7 +98,7 @@ def _decoded(value: bytes) -> str:
         return text
     try:
         parts = decode_header(text)
-    except (ValueError, binascii.Error, LookupError):
+    except (ValueError, binascii.Error, LookupError, HeaderParseError):
         return text
     return "".join(part if isinstance(part, str) else _charset(part, charset) for part, charset in parts)
 

@@ -41,6 +41,7 @@ class Speaker(RecordedSession):
                 code=int(reply[:3]),
                 fault=fault,
                 key=key,
+                to=list(self.state.recipients),
             )
         await self._send(reply + b"\r\n")
 
@@ -83,6 +84,7 @@ class Speaker(RecordedSession):
                 code=answer.code,
                 fault=fault,
                 key=key,
+                to=list(self.state.recipients),
             )
             await self._send(answer.raw)
         if answer.then != "stay":

@@ -92,8 +92,10 @@ class Connection(DataPhase):
             return await self._on_auth()
         if command == "MAIL":
             self.state.mail_commands += 1
+            self.state.recipients.clear()
             return await self._on_envelope("mail", f"session/{self.state.number}/{self.state.mail_commands}")
         if command == "RCPT":
+            self.state.recipients.append(args[0])
             return await self._on_envelope("rcpt", args[0])
         return MISSING
 

@@ -5,7 +5,7 @@ Plain data: it never touches a socket or a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "dot", "stored"]
@@ -26,6 +26,8 @@ class SessionState:
     stage: Stage = "connect"
     mails: int = 0
     mail_commands: int = 0
+    recipients: list[str] = field(default_factory=list)
+    """All that RCPT named since the last MAIL, refused ones too: a refusal before the headers has no key."""
     bytes_in: int = 0
     fault: str | None = None
     """The last fault that hit this session."""

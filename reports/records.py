@@ -45,6 +45,7 @@ class Job:
     states: tuple[str, ...] = ()
     reason: str = ""
     in_doubt: bool = False
+    held: bool = False
     success_read_ns: int = 0
     failure_read_ns: int = 0
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reports.checks.absence import given_up, lost, stuck
+from reports.checks.absence import given_up, held, lost, stuck
 from reports.checks.base import CheckResult, Status
 from reports.checks.completeness import accepted, evidence, offered
 from reports.checks.counters import metric_drift
@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     false_failed,
     one_job_per_key,
     stuck,
+    held,
     given_up,
     lease_recovery,
     recovery,

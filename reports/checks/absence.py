@@ -1,4 +1,4 @@
-"""The checks over accepted mail that never arrived: lost, stuck, given up.
+"""The checks over accepted mail that never arrived: lost, stuck, held, given up.
 
 Called through the registry. Absence is only proven by complete evidence of the sink.
 """
@@ -47,6 +47,16 @@ def stuck(history: History) -> CheckResult:
             "stuck", f"{words}, {drain.after_s:g} s into the drain (limit {limit:g} s)", keys, details
         )
     return unknown("stuck", f"{words}: neither lost nor delivered", keys, details)
+
+
+def held(history: History) -> CheckResult:
+    """Accepted, perhaps never stored, and left to a person: the honest end where nobody can be asked."""
+    keys = sorted(key for key, _, fate in absent(history) if fate == "held")
+    if keys:
+        words = f"{plural(len(keys), 'accepted mail')} never arrived and waits in doubt for an operator"
+        return unknown("held", words, keys)
+    needs = history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER)
+    return conclude("held", (), "", "no undelivered mail waits in doubt for an operator", to_acquit=needs)
 
 
 def given_up(history: History) -> CheckResult:

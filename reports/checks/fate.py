@@ -1,6 +1,6 @@
-"""What became of a job that was accepted and never arrived: lost, stuck, given up, or not decidable.
+"""What became of a job that was accepted and never arrived: lost, stuck, held, given up, or undecided.
 
-Used by the checks `lost`, `stuck` and `given_up`, which must agree on it. Never looks at jobs that arrived.
+Used by the checks `lost`, `stuck`, `held` and `given_up`, which must agree. Never looks at jobs that arrived.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 from reports.history import History
 from reports.records import Job
 
-Fate = Literal["lost", "stuck", "given_up", "undecided"]
+Fate = Literal["lost", "stuck", "held", "given_up", "undecided"]
 _CODE = re.compile(r"(?<![\d.])5\d\d(?!\d)")
 # Refusals of the login or the session: no mail may be given up for these.
 NOT_THIS_MAIL = frozenset({500, 502, 503, 504, 521, 530, 534, 535, 538})
@@ -24,8 +24,8 @@ def absent(history: History) -> list[tuple[str, Job, Fate]]:
 
 def fate(history: History, key: str, job: Job) -> Fate:
     """Say what became of an accepted job without a copy."""
-    refused = history.refusals.get(key, set()) | history.refusals.get(None, set())
-    refused = refused - NOT_THIS_MAIL
+    concerned: tuple[str | None, ...] = (key, job.to, None)
+    refused = set().union(*(history.refusals.get(whom, ()) for whom in concerned)) - NOT_THIS_MAIL
     if "FAILURE" in job.states and "SUCCESS" not in job.states:
         named = {int(code) for code in _CODE.findall(job.reason)}
         return "given_up" if named & refused else "lost"
@@ -33,6 +33,8 @@ def fate(history: History, key: str, job: Job) -> Fate:
         return "lost"
     if not history.quiet:
         return "stuck"
+    if job.held:
+        return "held"
     return "undecided" if not job.states and refused else "lost"
 
 

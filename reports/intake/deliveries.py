@@ -105,10 +105,19 @@ class Deliveries:
             copy.flushed = flushed
 
     def refused(self, record: Record) -> None:
-        """Keep that the sink refused a mail for good (5xx), which is the one lawful reason to give it up."""
-        code, key = whole(record, "code"), text_or_none(record, "key")
-        if 500 <= code < 600 and text(record, "stage").lower() not in MAIL_STAGES_EXCLUDED:
-            self.history.refusals.setdefault(key, set()).add(code)
+        """Keep that the sink refused a mail for good (5xx), which is the one lawful reason to give it up.
+
+        Before the headers there is no key: then it concerns the recipients named so far, and a refused
+        sender, before any recipient, whoever was to be next.
+        """
+        code, key, stage = whole(record, "code"), text_or_none(record, "key"), text(record, "stage").lower()
+        if not 500 <= code < 600 or stage in MAIL_STAGES_EXCLUDED:
+            return
+        concerned: list[str | None] = [key] if key else list(record.get("to") or ())
+        if not concerned and stage == "mail":
+            concerned = [None]
+        for whom in concerned:
+            self.history.refusals.setdefault(whom, set()).add(code)
 
     def finish(self) -> None:
         """Say what is missing: end marks, session ends, replies."""

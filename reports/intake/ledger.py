@@ -17,6 +17,7 @@ from reports.records import Kill
 ENDS_ATTEMPT = frozenset({"sent", "retry", "failed"})
 # The ledger counts ms on Redis's clock, and a kill is written after the signal was sent.
 CLOCK_SLACK_MS = 1000
+HELD = "in doubt, held"
 
 
 class Ledger:
@@ -55,6 +56,7 @@ class Ledger:
             return
         job.states += (state,)
         job.reason = " ".join(filter(None, (job.reason, _plain(record["error"]), words(record["detail"]))))
+        job.held = job.held or words(record["detail"]).startswith(HELD)
         job.in_doubt = job.in_doubt or any(event["event"] == "in_doubt" for event in trail)
         if self.by_pid:
             self._leases(key, trail)

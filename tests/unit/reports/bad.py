@@ -24,10 +24,11 @@ class Bad:
 BAD: list[Bad] = []
 # Without the whole of a file, every check that would acquit by it is unknown.
 NO_LOAD = (
-    "lost stuck given_up phantom unexpected corrupted misdelivered false_sent false_failed one_job_per_key"
+    "lost stuck held given_up phantom unexpected corrupted misdelivered false_sent false_failed"
+    " one_job_per_key"
 )
 NO_SINK = (
-    "lost stuck given_up phantom unexpected corrupted misdelivered false_sent false_failed duplicate"
+    "lost stuck held given_up phantom unexpected corrupted misdelivered false_sent false_failed duplicate"
     " unavoidable_duplicate"
 )
 
@@ -58,7 +59,7 @@ def lost_while_quiet(run):
 
 
 @bad(fail="lost")
-def lost_while_held_in_doubt(run):
+def lost_while_merely_said_to_be_in_doubt(run):
     not_delivered(run, "RETRY", "in doubt")
 
 
@@ -85,6 +86,24 @@ def lost_after_giving_up_for_a_5xx_of_another_mail(run):
 
 
 @bad(fail="lost")
+def lost_after_giving_up_for_a_5xx_to_another_recipient(run):
+    not_delivered(run, "FAILURE", "550 no such user")
+    refuse(run, 550, "rcpt", to=("u4@example.org",))
+
+
+@bad(fail="lost")
+def lost_after_giving_up_for_a_5xx_of_nobody(run):
+    not_delivered(run, "FAILURE", "552 too big")
+    refuse(run, 552, "data")
+
+
+@bad(unknown="held")
+def held_in_doubt_for_an_operator(run):
+    not_delivered(run, "RETRY")
+    run.find(LEDGER, "job", key=key(3)).update(detail="in doubt, held for an operator: nobody can be asked")
+
+
+@bad(fail="lost")
 def lost_after_cancelling(run):
     not_delivered(run, "REVOKED")
 
@@ -101,8 +120,8 @@ def done_without_a_mail_while_not_quiet(run):
 
 
 @bad(
-    unknown="lost false_sent drained evidence given_up phantom unexpected corrupted misdelivered false_failed"
-    " duplicate unavoidable_duplicate stuck metric_drift"
+    unknown="lost false_sent drained evidence held given_up phantom unexpected corrupted misdelivered"
+    " false_failed duplicate unavoidable_duplicate stuck metric_drift"
 )
 def absence_is_not_proven_by_a_sink_that_was_cut_off(run):
     not_delivered(run, "SUCCESS")
@@ -110,7 +129,7 @@ def absence_is_not_proven_by_a_sink_that_was_cut_off(run):
     not_quiet(run, 20)
 
 
-@bad(unknown="lost given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="lost held given_up false_sent false_failed metric_drift evidence")
 def perhaps_given_up_its_state_is_not_on_record(run):
     not_delivered(run, "FAILURE", "550 no such user")
     refuse(run, 550, "rcpt", key(3))
@@ -122,8 +141,8 @@ def not_quiet(run: Run, after_s: float) -> None:
     run.add(EVENTS, QUIET, "not_quiet", after_s=after_s, detail="due 1")
 
 
-def refuse(run: Run, code: int, stage: str, of: str | None = None) -> None:
-    run.add(DELIVERIES, 9, "refused", session="sx", stage=stage, code=code, fault=None, key=of)
+def refuse(run: Run, code: int, stage: str, of: str | None = None, to: tuple[str, ...] = ()) -> None:
+    run.add(DELIVERIES, 9, "refused", session="sx", stage=stage, code=code, fault=None, key=of, to=list(to))
 
 
 # While things move, the counter of sent mails cannot be held against the ledger.
@@ -506,7 +525,7 @@ def late_after_a_kill_is_not_proven_by_a_sink_that_was_cut_off(run):
     run.drop(DELIVERIES, "sink_stop")
 
 
-@bad(unknown="given_up false_sent false_failed lease_recovery metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed lease_recovery metric_drift evidence")
 def a_kill_and_a_torn_ledger(run):
     kill_in_flight(run, 12)
     run.drop(LEDGER, "ledger_end")
@@ -610,28 +629,28 @@ def record_of_another_run(run):
     run.add(DELIVERIES, 5, "data_begin", session="s3")["run"] = "t-2"
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def ledger_was_cut_off(run):
     run.drop(LEDGER, "ledger_end")
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def ledger_did_not_answer_everything(run):
     run.find(LEDGER, "ledger_end").update(answered=9)
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def accepted_job_was_not_asked_for(run):
     run.drop(LEDGER, "job", key=key(3))
     run.counters(sent=9)
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def accepted_job_is_unknown_to_the_system(run):
     run.find(LEDGER, "job", key=key(3)).update(http=404, state=None)
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def one_job_stands_twice_in_the_ledger(run):
     run.ledger(3)
     run.find(LEDGER, "ledger_end").update(asked=11, answered=11)
@@ -684,7 +703,7 @@ def last_line_of_the_scrapes_is_torn(run):
     return truncated(METRICS)
 
 
-@bad(unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
 def last_line_of_the_ledger_is_torn(run):
     return truncated(LEDGER)
 
@@ -734,7 +753,7 @@ def lost_though_refused_for_good_since_nobody_gave_it_up(run):
     refuse(run, 550, "rcpt", key(3))
 
 
-@bad(fail="lost", unknown="given_up false_sent false_failed metric_drift evidence")
+@bad(fail="lost", unknown="held given_up false_sent false_failed metric_drift evidence")
 def lost_without_a_state_on_record(run):
     not_delivered(run, "PENDING")
     run.find(LEDGER, "job", key=key(3)).update(http=None, state=None)

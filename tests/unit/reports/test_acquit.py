@@ -75,7 +75,13 @@ def test_given_up_for_a_5xx_of_this_mail(run, tmp_path):
 
 def test_given_up_for_a_5xx_before_the_key_was_known(run, tmp_path):
     not_delivered(run, "FAILURE", {"code": 552, "text": "too big"})
-    refuse(run, 552, "data")
+    refuse(run, 552, "data", to=("u3@example.org",))
+    assert passes(run, tmp_path).counts["given_up"] == 1
+
+
+def test_given_up_for_a_5xx_of_the_sender(run, tmp_path):
+    not_delivered(run, "FAILURE", "550 sender unknown")
+    refuse(run, 550, "mail")
     assert passes(run, tmp_path).counts["given_up"] == 1
 
 
