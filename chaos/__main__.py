@@ -13,7 +13,7 @@ from typing import NoReturn
 from chaos import commands
 from chaos.errors import EXIT_HARNESS, EXIT_USAGE, HarnessError, Interrupted, ServerMissing, UsageError
 from chaos.prepare import DELIVERIES, Wish
-from chaos.stack.local import StackOptions
+from chaos.stack.options import StackOptions
 
 EXIT_UNKNOWN = 2
 

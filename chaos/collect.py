@@ -6,7 +6,6 @@ as such, never skipped.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,13 +13,12 @@ from typing import Any
 
 import requests
 
+from chaos import http
 from reports import evidence
 
 THREADS = 4
 LIMIT_S = 10.0
 FIELDS = ("state", "detail", "error", "attempts", "trail")
-
-_local = threading.local()
 
 
 def collect_ledger(folder: Path, run: str, api: str) -> int:
@@ -52,18 +50,10 @@ def accepted_jobs(submissions: Iterable[dict[str, Any]]) -> list[tuple[str, str]
 def _ask(api: str, key: str, job_id: str) -> dict[str, Any]:
     answer: dict[str, Any] = {"key": key, "id": job_id, "http": None, **dict.fromkeys(FIELDS)}
     try:
-        response = _session().get(f"{api}/jobs/{job_id}", timeout=LIMIT_S)
+        response = http.get(f"{api}/jobs/{job_id}", LIMIT_S)
         answer["http"] = response.status_code
         if response.status_code == 200:
             answer |= {name: response.json().get(name) for name in FIELDS}
     except (requests.RequestException, ValueError) as error:
         answer["error"] = f"not readable: {error}"[:300]
     return answer
-
-
-def _session() -> requests.Session:
-    if not hasattr(_local, "session"):
-        _local.session = requests.Session()
-        _local.session.trust_env = False
-    session: requests.Session = _local.session
-    return session

@@ -17,7 +17,8 @@ from chaos.plan import run_id
 from chaos.prepare import Wish, make_folder, prepare
 from chaos.scenarios import SCENARIOS, STANDARD_SUITE
 from chaos.signals import interruptible
-from chaos.stack.local import LocalStack, StackOptions
+from chaos.stack.local import LocalStack
+from chaos.stack.options import StackOptions
 from chaos.undo import UNDOS
 from reports import evidence, table
 from reports.plan import NotARun
@@ -93,7 +94,7 @@ def up(options: StackOptions) -> int:
                 undoing(run_name, folder, events),
                 LocalStack(run_name, folder, servers.find_all(), options, events) as stack,
             ):
-                for name, address in stack.addresses().items():
+                for name, address in stack.for_people().items():
                     _say(f"{name:14} {address}")
                 _say(f"{'evidence':14} {folder}\nCtrl-C stops it.")
                 signal.pause()

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import redis
 import requests
 
+from chaos import http
 from chaos.observe import Broker, Observer, parse_samples
 
 POLL_S = 0.2
+LIMIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def look(broker: Broker, api_metrics: str, observer: Observer) -> Stillness:
     except redis.RedisError:
         pass
     try:
-        value = parse_samples(requests.get(api_metrics, timeout=5).text).get("mail_jobs_due")
+        value = parse_samples(http.get(api_metrics, LIMIT_S).text).get("mail_jobs_due")
         due = None if value is None else int(value)
     except (requests.RequestException, ValueError):
         pass

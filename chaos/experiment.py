@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from chaos import marks
@@ -17,14 +18,15 @@ from chaos.collect import collect_ledger
 from chaos.drain import drain, look
 from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
-from chaos.observe import Events, Observer
+from chaos.observe import Broker, Events, Observer
 from chaos.paths import state_dir
 from chaos.plan import Plan
 from chaos.progress import Progress
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
 from chaos.signals import interruptible
-from chaos.stack.local import LocalStack, StackOptions
+from chaos.stack.local import LocalStack
+from chaos.stack.options import StackOptions
 from chaos.stage import Stage
 from chaos.undo import UNDOS
 from loadtests import launch
@@ -79,8 +81,9 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
 
     phase("start")
     with LocalStack(run.plan.run, run.folder, run.servers, run.options, events) as stack:
+        broker = Broker(stack.addresses.redis_url)
         metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
-        observer = Observer(metrics, stack.metrics, stack.broker, stack.sink)
+        observer = Observer(metrics, stack.metrics, broker, stack.sink)
         observer.start()
         phase("flood")
         with _flood(run, stack) as load:
@@ -93,7 +96,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
                 progress.say(f"{cut}; draining and judging what there is")
             launch.stop(load, LOAD_GRACE_S)
         phase("drain")
-        see = lambda: look(stack.broker, stack.metrics["api"], observer)  # noqa: E731
+        see = partial(look, broker, stack.metrics["api"], observer)
         drained = drain(see, QUIET_WINDOW_S, DRAIN_LIMIT_S, progress.show)
         events.append(
             "quiet" if drained.quiet else "not_quiet",
@@ -101,7 +104,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
             detail=drained.detail,
         )
         phase("collect")
-        collect_ledger(run.folder, run.plan.run, stack.api)
+        collect_ledger(run.folder, run.plan.run, stack.addresses.http("api"))
         observer.scrape_all()
         phase("stop")
         observer.end()
@@ -115,7 +118,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
 def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
     """The load, until the story is told."""
     spec = launch.LoadSpec(
-        target=stack.api,
+        target=stack.addresses.http("api"),
         rate_per_s=run.plan.rate_per_s,
         seed=run.plan.seed,
         run=run.plan.run,

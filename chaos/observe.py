@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import redis
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from chaos import http
 from chaos.errors import HarnessError
 from chaos.sink import Sink
 from reports.evidence import Appender
@@ -90,7 +90,6 @@ class Observer:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._flow: deque[Flow] = deque(maxlen=int(600 / SAMPLE_EVERY_S))
-        self._session = threading.local()
         self.steady_rate_per_s = 0.0
         self.latest: dict[str, dict[str, float]] = {}
 
@@ -174,7 +173,7 @@ class Observer:
 
     def _scrape(self, target: str, address: str) -> None:
         try:
-            answer = self._http().get(address, timeout=SCRAPE_LIMIT_S)
+            answer = http.get(address, SCRAPE_LIMIT_S)
             answer.raise_for_status()
             samples = parse_samples(answer.text)
         except (requests.RequestException, ValueError) as error:
@@ -198,11 +197,3 @@ class Observer:
         except (requests.RequestException, KeyError, ValueError):
             return  # the age of the last sample tells
         self._flow.append(Flow(time.monotonic(), stored))
-
-    def _http(self) -> requests.Session:
-        # requests' sessions are not made for several threads.
-        if not hasattr(self._session, "value"):
-            self._session.value = requests.Session()
-            self._session.value.trust_env = False
-        value: Any = self._session.value
-        return value  # type: ignore[no-any-return]

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from chaos.errors import ServerMissing, UsageError
 from chaos.experiment import DRAIN_LIMIT_S, Run
-from chaos.paths import RUNS
+from chaos.journal import refuse_stale
+from chaos.paths import RUNS, state_dir
 from chaos.plan import Plan, Thresholds, run_id
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
-from chaos.stack.local import StackOptions
+from chaos.stack.options import StackOptions
 
 DELIVERIES = ("ledger", "claim-first", "mark-after", "none")
 MAX_RATE_PER_S = 5000
@@ -42,6 +43,7 @@ def prepare(wish: Wish, servers: dict[str, Found]) -> Run:
     """Check the wish and make the run's folder; nothing is started yet."""
     scenario = find_scenario(wish.scenario)
     _require_servers(scenario, servers)
+    refuse_stale(state_dir())
     rate_per_s = wish.rate_per_s if wish.rate_per_s is not None else scenario.rate_per_s
     duration_s = wish.duration_s if wish.duration_s is not None else scenario.duration_s
     if not 0 < rate_per_s <= MAX_RATE_PER_S:

@@ -65,7 +65,7 @@ class Progress:
             self._status.update(line.replace("[", r"\["))
         elif time.monotonic() - self._last_plain >= PLAIN_EVERY_S:
             self._last_plain = time.monotonic()
-            self._console.print(line, markup=False)
+            self._console.print(line.rstrip(), markup=False)
 
     def _prefix(self) -> str:
         return f"{self._title} {time.monotonic() - self._began:6.1f} s"

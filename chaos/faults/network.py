@@ -14,6 +14,7 @@ import requests
 import toxiproxy
 import toxiproxy.api
 
+from chaos import http
 from chaos.errors import HarnessError
 from chaos.faults.base import Fault
 from chaos.observe import Observer
@@ -175,7 +176,7 @@ class Sever(Fault):
 def undo_toxiproxy(params: dict[str, Any]) -> str | None:
     """Undo from the journal: reset the server. One that is gone severs nothing, which is also fine."""
     try:
-        answer = requests.post(f"http://127.0.0.1:{params['api_port']}/reset", timeout=REQUEST_LIMIT_S)
+        answer = http.request("POST", f"http://127.0.0.1:{params['api_port']}/reset", REQUEST_LIMIT_S)
     except requests.ConnectionError:
         return None
     return None if answer.status_code == 204 else f"toxiproxy-server answered {answer.status_code} to a reset"

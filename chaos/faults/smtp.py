@@ -30,7 +30,7 @@ class SmtpFault(Fault):
     def inject(self) -> str:
         """Put the rule in force."""
         self._before = self._sink.fault_count(self._rule.fault)
-        self._sink.put_plan(self._seed, [self._rule])
+        self._sink.put_plan(self._seed, self._rule)
         return str(self._rule.to_json())
 
     def bite(self) -> str | None:

@@ -1,136 +1,85 @@
-"""The whole system as plain processes on free loopback ports: Redis, Toxiproxy, sink, API, workers, relay.
+"""The whole system as plain processes on loopback: Redis, Toxiproxy, sink, API, relay, workers.
 
-Built by the experiment and by `up`. Every connection that a fault may cut has its own proxy; what the
-harness watches has none. Nothing outlives `stop`.
+Used by the experiment and by `up` as a context manager: it stops, whatever happens, and nothing outlives it.
+How each process is started stands in recipes.py, who listens where in addresses.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-import sys
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import redis
-import requests
 
-from chaos import marks
+from chaos import http, marks
 from chaos.errors import HarnessError, ServerMissing
 from chaos.faults.network import Network
-from chaos.observe import Broker, Events
+from chaos.observe import Events
 from chaos.servers import Found
 from chaos.sink import Sink
-from chaos.stack.ports import HOST, Ports
+from chaos.stack import recipes
+from chaos.stack.addresses import Addresses
+from chaos.stack.options import StackOptions
+from chaos.stack.ports import Ports
 from chaos.stack.process import Managed, Spec, Supervisor
 
-REDIS_PROXIES = ("redis-api", "redis-worker", "redis-relay", "broker-api", "broker-worker", "broker-relay")
-SINK_PROXIES = {"smtp-worker": "smtp", "receipts-worker": "control"}
-
-
-@dataclass(frozen=True)
-class StackOptions:
-    """What can be chosen about the stack. Times in seconds."""
-
-    delivery: str = "ledger"
-    receipts: bool = True
-    doubt_policy: str = "hold"
-    workers: int = 2
-    concurrency: int = 6
-    lease_s: float = 8.0
-    data_limit_s: float = 4.0
-    smtp_timeout_s: float = 3.0
-    sink_latency_s: float = 0.0
-    visibility_timeout_s: int = 8
-    api_port: int = 0
+UNDER_TEST = ("api", "relay", "worker-")
 
 
 class LocalStack:
-    """One running system. Use as a context manager: it stops, whatever happens."""
+    """One running system; `folder` gets its logs and evidence."""
 
     def __init__(
         self, run: str, folder: Path, servers: dict[str, Found], options: StackOptions, events: Events
     ) -> None:
+        """Reserve the ports. Raises ServerMissing without Redis, HarnessError when a wanted port is taken."""
         if servers["redis-server"].path is None:
             raise ServerMissing(servers["redis-server"].missing())
+        self._redis_binary = servers["redis-server"].path
+        self._toxiproxy_binary = servers["toxiproxy-server"].path
         self.run = run
         self.options = options
+        self.network: Network | None = None
         self._folder = folder
-        self._events = events
-        self._servers = servers
         self._work = folder / "work"
-        self._logs = folder / "logs"
-        self._ports = Ports()
+        self._events = events
         self._password = secrets.token_urlsafe(12)
         self._managed: dict[str, Managed] = {}
         self._supervisor: Supervisor | None = None
-        self._assign_ports()
-
-    # -- addresses --------------------------------------------------------------------------------------
-
-    def _assign_ports(self) -> None:
-        names = ["redis", "toxiproxy", "smtp", "control", "relay", *REDIS_PROXIES, *SINK_PROXIES]
-        names += [f"worker-{n}" for n in range(1, self.options.workers + 1)]
-        self._port = {"api": self._ports.take(self.options.api_port, "the API")}
-        self._port |= {name: self._ports.take(what=name) for name in names}
-
-    @property
-    def severable(self) -> bool:
-        """True when Toxiproxy stands in every connection that a fault may cut."""
-        return self._servers["toxiproxy-server"].path is not None
-
-    def _address(self, name: str, direct: str) -> str:
-        return f"{HOST}:{self._port[name if self.severable else direct]}"
-
-    @property
-    def api(self) -> str:
-        """Base address of the API."""
-        return f"http://{HOST}:{self._port['api']}"
-
-    @property
-    def redis_url(self) -> str:
-        """Redis without a proxy, for watching."""
-        return f"redis://{HOST}:{self._port['redis']}/0"
-
-    @property
-    def sink(self) -> Sink:
-        """The sink's control API, without a proxy."""
-        return Sink(f"http://{HOST}:{self._port['control']}")
-
-    @property
-    def broker(self) -> Broker:
-        """The broker's queues, without a proxy."""
-        return Broker(self.redis_url)
+        self._worker_names = [f"worker-{number}" for number in range(1, options.workers + 1)]
+        self._ports = Ports()
+        self.addresses = Addresses(
+            self._ports,
+            self._worker_names,
+            severable=self._toxiproxy_binary is not None,
+            api_port=options.api_port,
+        )
+        self.sink = Sink(self.addresses.http("control"))
 
     @property
     def metrics(self) -> dict[str, str]:
         """Every /metrics of the stack by name."""
-        ports = {"api": "api", "relay": "relay", "sink": "control"}
-        ports |= {worker.spec.name: worker.spec.name for worker in self.workers}
-        if self.severable:
-            ports["toxiproxy"] = "toxiproxy"
-        return {name: f"http://{HOST}:{self._port[port]}/metrics" for name, port in ports.items()}
+        servers = {name: name for name in ("api", "relay", *self._worker_names)} | {"sink": "control"}
+        if self.addresses.severable:
+            servers["toxiproxy"] = "toxiproxy"
+        return {name: self.addresses.http(server, "/metrics") for name, server in servers.items()}
 
-    def addresses(self) -> dict[str, str]:
+    def for_people(self) -> dict[str, str]:
         """What a person may want to open or talk to."""
-        return {
-            "API": self.api,
-            "sink SMTP": f"{HOST}:{self._port['smtp']}",
-            "sink control": self.sink.control,
-            "Redis": self.redis_url,
-            **({"Toxiproxy": f"http://{HOST}:{self._port['toxiproxy']}"} if self.severable else {}),
-        }
-
-    # -- what can be broken -----------------------------------------------------------------------------
+        at = self.addresses
+        pages = {"API": at.http("api"), "sink control": at.http("control"), "sink SMTP": at.direct("smtp")}
+        severing = {"Toxiproxy": at.http("toxiproxy")} if at.severable else {}
+        return pages | {"Redis": at.redis_url} | severing
 
     @property
     def workers(self) -> list[Managed]:
         """The Celery workers."""
-        return [managed for name, managed in self._managed.items() if name.startswith("worker-")]
+        return [self._managed[name] for name in self._worker_names]
 
     @property
     def redis(self) -> Managed:
@@ -152,67 +101,65 @@ class LocalStack:
 
     def start(self) -> None:
         """Start everything in the order of need, wait until it serves; raises HarnessError with the log."""
-        for folder in (self._work, self._logs):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._run_one("redis", self._redis_argv(), self._redis_ready)
-        self.network: Network | None = None
-        if self.severable:
-            self._run_one(
-                "toxiproxy", self._toxiproxy_argv(), lambda: self._answers(self._toxiproxy("/version"))
-            )
-            self.network = Network(self._port["toxiproxy"], self._proxies(), self._restart_toxiproxy)
+        data = self._work / "redis"
+        data.mkdir(parents=True)
+        (self._folder / "logs").mkdir(exist_ok=True)
+        at = self.addresses
+        self._launch("redis", recipes.redis(self._redis_binary, at, data), self._redis_ready).await_ready()
+        if self._toxiproxy_binary is not None:
+            argv = recipes.toxiproxy(self._toxiproxy_binary, at)
+            serves = partial(http.answers, at.http("toxiproxy", "/version"))
+            self._launch("toxiproxy", argv, serves).await_ready()
+            self.network = Network(at.port("toxiproxy"), at.proxies(), self._restart_toxiproxy)
             self.network.create()
-        self._run_one("sink", self._sink_argv(), self.sink.alive)
-        system = {
-            "api": self._api_argv(),
-            "relay": [sys.executable, "-m", "system.delivery.relay"],
-            **{f"worker-{n}": self._worker_argv(n) for n in range(1, self.options.workers + 1)},
-        }
-        for name, argv in system.items():
-            self._launch(name, argv, self._serves(name), self._system_env(name))
-        for name in system:
-            self._managed[name].await_ready()
+        sink = recipes.sink(self.options, at, self.run, self._folder)
+        self._launch("sink", sink, self.sink.alive, {"FAKE_SMTP_PASSWORD": self._password}).await_ready()
+        self._start_system()
         self._supervisor = Supervisor(list(self._managed.values()))
         self._supervisor.start()
 
+    def _start_system(self) -> None:
+        """Start what is under test, all of it at once."""
+        argv = {"api": recipes.api(self.addresses), "relay": recipes.relay()}
+        argv |= {name: recipes.worker(self.options, name) for name in self._worker_names}
+        for name in argv:
+            metrics = self._work / f"prometheus-{name}"
+            metrics.mkdir()
+            env = recipes.system_env(self.options, self.addresses, name, self._password, metrics)
+            page = self.addresses.http(name, "/health")
+            self._launch(name, argv[name], partial(http.answers, page), env)
+        for name in argv:
+            self._managed[name].await_ready()
+
     def stop_system(self) -> None:
-        """Stop what is under test, so that every SMTP session ends, while the sink still writes evidence."""
+        """Stop what is under test, so that every SMTP session ends while the sink still writes evidence."""
         self._end_supervisor()
-        parts = [m for name, m in self._managed.items() if name not in ("redis", "toxiproxy", "sink")]
-        threads = [threading.Thread(target=managed.stop) for managed in parts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        parts = [managed for name, managed in self._managed.items() if name.startswith(UNDER_TEST)]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            list(pool.map(Managed.stop, parts))
 
     def stop(self) -> None:
         """Stop everything, remove the working files; raises HarnessError when a process cannot be ended."""
         self._end_supervisor()
         for managed in reversed(self._managed.values()):
             managed.stop()
-        self._managed.clear()
         left = marks.end_all(self.run)
         self._ports.release()
         shutil.rmtree(self._work, ignore_errors=True)
         if left:
             raise HarnessError(f"processes {left} of run {self.run} cannot be ended")
 
-    def _end_supervisor(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.end()
-            self._supervisor = None
-
-    # -- the single servers -----------------------------------------------------------------------------
+    # -- small steps ------------------------------------------------------------------------------------
 
     def _launch(
-        self, name: str, argv: list[str], ready: Callable[[], bool], env: dict[str, str] | None = None
+        self, name: str, argv: list[str], ready: Callable[[], bool], env: Mapping[str, str] | None = None
     ) -> Managed:
         spec = Spec(
             name=name,
             argv=argv,
-            env=os.environ | (env or {}) | {marks.VARIABLE: self.run, "PYTHONUNBUFFERED": "1"},
+            env=os.environ | dict(env or {}) | {marks.VARIABLE: self.run, "PYTHONUNBUFFERED": "1"},
             cwd=self._work,
-            log=self._logs / f"{name}.log",
+            log=self._folder / "logs" / f"{name}.log",
             ready=ready,
         )
         managed = Managed(spec, self._events.append)
@@ -220,45 +167,12 @@ class LocalStack:
         managed.start()
         return managed
 
-    def _run_one(self, name: str, argv: list[str], ready: Callable[[], bool]) -> None:
-        env = {"FAKE_SMTP_PASSWORD": self._password} if name == "sink" else None
-        self._launch(name, argv, ready, env).await_ready()
-
-    def _redis_argv(self) -> list[str]:
-        data = self._work / "redis"
-        data.mkdir(exist_ok=True)
-        return [
-            str(self._servers["redis-server"].path),
-            *("--port", str(self._port["redis"])),
-            *("--bind", HOST),
-            *("--dir", str(data)),
-            *("--appendonly", "yes"),
-            # A reply means that the write is on disk, so that even a power cut loses nothing accepted.
-            *("--appendfsync", "always"),
-            *("--save", ""),
-            *("--maxmemory-policy", "noeviction"),
-        ]
-
     def _redis_ready(self) -> bool:
         try:
-            with redis.Redis.from_url(self.redis_url, socket_timeout=1) as client:
+            with redis.Redis.from_url(self.addresses.redis_url, socket_timeout=1) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
-
-    def _toxiproxy(self, path: str) -> str:
-        return f"http://{HOST}:{self._port['toxiproxy']}{path}"
-
-    def _toxiproxy_argv(self) -> list[str]:
-        path = str(self._servers["toxiproxy-server"].path)
-        return [path, "-host", HOST, "-port", str(self._port["toxiproxy"]), "-proxy-metrics"]
-
-    def _proxies(self) -> dict[str, tuple[str, str]]:
-        upstreams = dict.fromkeys(REDIS_PROXIES, "redis") | SINK_PROXIES
-        return {
-            name: (f"{HOST}:{self._port[name]}", f"{HOST}:{self._port[upstream]}")
-            for name, upstream in upstreams.items()
-        }
 
     def _restart_toxiproxy(self) -> None:
         managed = self._managed["toxiproxy"]
@@ -266,84 +180,7 @@ class LocalStack:
         managed.start()
         managed.await_ready()
 
-    def _sink_argv(self) -> list[str]:
-        options = {
-            "--out": str(self._folder),
-            "--run": self.run,
-            "--host": HOST,
-            "--smtp-port": str(self._port["smtp"]),
-            "--control-port": str(self._port["control"]),
-            "--username": "mailstorm",
-            "--idle-limit-s": str(self.options.data_limit_s),
-            "--data-limit-s": str(self.options.data_limit_s),
-            "--latency-s": str(self.options.sink_latency_s),
-        }
-        return [sys.executable, "-m", "fake_smtp", *(word for pair in options.items() for word in pair)]
-
-    def _api_argv(self) -> list[str]:
-        return [
-            *(sys.executable, "-m", "gunicorn"),
-            *("-c", "python:system.api.gunicorn_conf"),
-            *("--bind", f"{HOST}:{self._port['api']}"),
-            *("--workers", "2", "--threads", "8", "--worker-class", "gthread"),
-            "system.api.app:create_app()",
-        ]
-
-    def _worker_argv(self, number: int) -> list[str]:
-        return [
-            *(sys.executable, "-m", "celery", "-A", "system.worker.app", "worker"),
-            *("--concurrency", str(self.options.concurrency)),
-            *("-n", f"worker-{number}@%h"),
-            *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
-        ]
-
-    def _system_env(self, name: str) -> dict[str, str]:
-        role = name.partition("-")[0]
-        prometheus = self._work / f"prometheus-{name}"
-        prometheus.mkdir(exist_ok=True)
-        options = self.options
-        smtp_host, smtp_port = self._address("smtp-worker", "smtp").split(":")
-        receipts = (
-            f"http://{self._address('receipts-worker', 'control')}/receipts" if options.receipts else ""
-        )
-        return {
-            "DELIVERY": options.delivery,
-            "LEDGER_URL": f"redis://{self._address(f'redis-{role}', 'redis')}/0",
-            "BROKER_URL": f"redis://{self._address(f'broker-{role}', 'redis')}/0",
-            "SMTP_HOST": smtp_host,
-            "SMTP_PORT": smtp_port,
-            "SMTP_USERNAME": "mailstorm",
-            "SMTP_PASSWORD": self._password,
-            "SMTP_STARTTLS": "false",
-            "SMTP_TIMEOUT_S": str(options.smtp_timeout_s),
-            "SMTP_DATA_LIMIT_S": str(options.data_limit_s),
-            "RECEIPTS_URL": receipts,
-            "DOUBT_POLICY": options.doubt_policy,
-            "LEASE_S": str(options.lease_s),
-            "VISIBILITY_TIMEOUT_S": str(options.visibility_timeout_s),
-            "REPUBLISH_FIRST_S": "2",
-            "REPUBLISH_MAX_S": "8",
-            "RETRY_BASE_S": "0.5",
-            "RETRY_CAP_S": "4",
-            "LOGIN_PROBE_S": "1",
-            "PROMETHEUS_MULTIPROC_DIR": str(prometheus),
-            "WORKER_METRICS_PORT": str(self._port[name]) if role == "worker" else "0",
-            "RELAY_METRICS_PORT": str(self._port["relay"]) if role == "relay" else "0",
-        }
-
-    def _serves(self, name: str) -> Callable[[], bool]:
-        path = "/ready" if name == "api" else "/metrics"
-        # The API says itself whether it is ready; readiness of the relay is part of that, so it comes after.
-        address = f"http://{HOST}:{self._port[name]}{'/health' if name == 'api' else path}"
-        return lambda: self._answers(address)
-
-    @staticmethod
-    def _answers(address: str) -> bool:
-        try:
-            return bool(requests.get(address, timeout=2).ok)
-        except requests.RequestException:
-            return False
-
-    def describe(self) -> str:
-        """The stack's options as JSON, for the plan and for people."""
-        return json.dumps(self.options.__dict__)
+    def _end_supervisor(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.end()
+            self._supervisor = None
