@@ -20,7 +20,6 @@ from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
 from chaos.observe import Broker, Events, Observer
 from chaos.paths import state_dir
-from chaos.plan import Plan
 from chaos.progress import Progress
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
@@ -31,6 +30,7 @@ from chaos.stage import Stage
 from chaos.undo import UNDOS
 from loadtests import launch
 from reports import evidence
+from reports.plan import Plan, store_plan
 from reports.render import write_all
 from reports.verdict import Verdict, judge
 
@@ -52,7 +52,7 @@ class Run:
 
 def run_experiment(run: Run) -> Verdict:
     """Run it and judge it; a signal ends it early. Raises HarnessError when the harness itself failed."""
-    run.plan.write(run.folder)
+    store_plan(run.folder, run.plan)
     events = Events(run.folder / evidence.EVENTS, run.plan.run, "chaos")
     with Progress(run.scenario.name) as progress, interruptible():
         try:

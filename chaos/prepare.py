@@ -5,6 +5,7 @@ Raises UsageError for wishes that make no sense, before anything is started.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,16 @@ from chaos.errors import ServerMissing, UsageError
 from chaos.experiment import DRAIN_LIMIT_S, Run
 from chaos.journal import refuse_stale
 from chaos.paths import RUNS, state_dir
-from chaos.plan import Plan, Thresholds, run_id
+from chaos.plan import MAX_SEED, run_id, versions
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
 from chaos.stack.options import StackOptions
+from reports.plan import Plan, Thresholds
 
 DELIVERIES = ("ledger", "claim-first", "mark-after", "none")
 MAX_RATE_PER_S = 5000
+MAX_DURATION_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,21 @@ class Wish:
     command: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Load:
+    """How much is offered, and for how long at least."""
+
+    rate_per_s: float
+    duration_s: float
+
+
 def prepare(wish: Wish, servers: dict[str, Found]) -> Run:
     """Check the wish and make the run's folder; nothing is started yet."""
     scenario = find_scenario(wish.scenario)
-    _require_servers(scenario, servers)
-    refuse_stale(state_dir())
-    rate_per_s = wish.rate_per_s if wish.rate_per_s is not None else scenario.rate_per_s
-    duration_s = wish.duration_s if wish.duration_s is not None else scenario.duration_s
-    if not 0 < rate_per_s <= MAX_RATE_PER_S:
-        raise UsageError(f"--rate {rate_per_s:g}: jobs per second, more than 0 and at most {MAX_RATE_PER_S}")
-    if not 0 < duration_s <= 24 * 3600:
-        raise UsageError(f"--duration {duration_s:g}: seconds, more than 0 and at most a day")
-    if wish.delivery not in DELIVERIES:
-        raise UsageError(f"--delivery {wish.delivery}: one of {', '.join(DELIVERIES)}")
+    load = Load(
+        scenario.rate_per_s if wish.rate_per_s is None else wish.rate_per_s,
+        scenario.duration_s if wish.duration_s is None else wish.duration_s,
+    )
     options = StackOptions(
         delivery=wish.delivery,
         receipts=wish.receipts,
@@ -59,29 +64,51 @@ def prepare(wish: Wish, servers: dict[str, Found]) -> Run:
         lease_s=wish.lease_s,
         sink_latency_s=scenario.sink_latency_s,
     )
-    if wish.lease_s <= options.data_limit_s:
-        raise UsageError(
-            f"--lease {wish.lease_s:g}: must be over the sink's DATA limit, {options.data_limit_s:g} s"
-        )
-    run = run_id(scenario.name, wish.seed)
-    plan = Plan(
-        run=run,
+    _check(wish, load, options)
+    _require_servers(scenario, servers)
+    refuse_stale(state_dir())
+    return Run(scenario, _plan(wish, load, scenario), make_folder(scenario.name, wish.out), options, servers)
+
+
+def _check(wish: Wish, load: Load, options: StackOptions) -> None:
+    """Raise UsageError, in words, for the first wish that makes no sense."""
+    rules = {
+        f"--rate {load.rate_per_s:g}: jobs per second, more than 0 and at most {MAX_RATE_PER_S}": (
+            0 < load.rate_per_s <= MAX_RATE_PER_S
+        ),
+        f"--duration {load.duration_s:g}: seconds, more than 0 and at most {MAX_DURATION_S}": (
+            0 < load.duration_s <= MAX_DURATION_S
+        ),
+        f"--seed {wish.seed}: a whole number from 0 to {MAX_SEED}": 0 <= wish.seed <= MAX_SEED,
+        f"--delivery {wish.delivery}: one of {', '.join(DELIVERIES)}": wish.delivery in DELIVERIES,
+        f"--lease {wish.lease_s:g}: seconds, over the sink's DATA limit of {options.data_limit_s:g}": (
+            options.data_limit_s < wish.lease_s <= MAX_DURATION_S
+        ),
+    }
+    for words, holds in rules.items():
+        if not holds:
+            raise UsageError(words)
+
+
+def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
+    return Plan(
+        run=run_id(scenario.name, wish.seed),
         scenario=scenario.name,
         seed=wish.seed,
-        rate_per_s=rate_per_s,
-        duration_s=duration_s,
+        rate_per_s=load.rate_per_s,
+        duration_s=load.duration_s,
         delivery=wish.delivery,
         lease_s=wish.lease_s,
         receipts=wish.receipts,
         thresholds=Thresholds(
-            min_accepted=scenario.min_accepted(rate_per_s, duration_s),
+            min_accepted=scenario.min_accepted(load.rate_per_s, load.duration_s),
             drain_limit_s=DRAIN_LIMIT_S,
             recovery_limit_s=scenario.recovery_limit_s,
         ),
         expect_faults=scenario.expect_faults,
         command=wish.command,
+        versions=versions(),
     )
-    return Run(scenario, plan, make_folder(scenario.name, wish.out), options, servers)
 
 
 def find_scenario(name: str) -> Scenario:
@@ -117,9 +144,9 @@ def _new_folder(parent: Path) -> Path:
             folder.mkdir()
         except FileExistsError:
             continue
-        latest = parent / "latest"
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(folder.name)
+        link = parent / f".latest-{os.getpid()}"
+        link.symlink_to(folder.name)
+        link.replace(parent / "latest")  # at once: another run may do the same right now
         return folder
     raise UsageError(f"{parent}: a hundred runs within one second?")
 

@@ -17,15 +17,16 @@ from chaos.faults.redis import KillRedis
 from chaos.faults.smtp import SmtpFault
 from chaos.journal import Journal
 from chaos.observe import Events, Observer
-from chaos.plan import Plan
 from chaos.progress import Progress
 from chaos.stack.local import LocalStack
 from chaos.stack.process import Managed
 from fake_smtp.plan import Rule
+from reports.plan import Plan
 
 POLL_S = 0.05
 STEADY_S = 4.0
 FIRST_MAIL_LIMIT_S = 20.0
+RECOVERY_PATIENCE_S = 30.0
 
 
 class Stage:
@@ -162,7 +163,7 @@ class Stage:
 
     def _await_recovery(self, fault: Fault) -> None:
         """Wait until mail flows again at its old rate; going on earlier would blur two faults into one."""
-        began, limit_s = time.monotonic(), self.plan.thresholds.recovery_limit_s
+        began, limit_s = time.monotonic(), self.plan.thresholds.recovery_limit_s or RECOVERY_PATIENCE_S
         # The window that decides must lie behind the healing.
         if self._until(lambda: time.monotonic() - began > 0.5 and self.observer.recovered(), limit_s):
             self._events.append("recovered", fault=fault.name, after_s=round(time.monotonic() - began, 3))

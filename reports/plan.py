@@ -1,13 +1,14 @@
-"""The plan of a run: what was going to happen, and the limits that it is judged by.
+"""The plan of a run: all that was decided before it began, and the limits that it is judged by.
 
-Read by the judge before any evidence. Never guesses: a plan that lacks a field is no plan.
+Written by the experiment as the first file of a run, read by the judge before any evidence. Never guesses: a
+plan that lacks a field is no plan.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,9 +27,9 @@ class Thresholds:
     """The scenario's limits; None: no limit is set."""
 
     min_accepted: int
-    drain_limit_s: float | None
-    recovery_limit_s: float | None
-    allow_unavoidable: bool
+    drain_limit_s: float | None = None
+    recovery_limit_s: float | None = None
+    allow_unavoidable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Plan:
     expect_faults: tuple[str, ...]
     command: tuple[str, ...]
     versions: dict[str, str]
+
+
+def store_plan(run_dir: Path, plan: Plan) -> None:
+    """Write `plan.json`. Raises OSError when it cannot be written."""
+    (run_dir / PLAN).write_text(json.dumps({"schema": SCHEMA, **asdict(plan)}, indent=2) + "\n")
 
 
 def load_plan(run_dir: Path) -> Plan:

@@ -47,7 +47,12 @@ class _Smtp(socketserver.StreamRequestHandler):
                 break
             lines.append(line.removeprefix(b"."))
         self.connection.settimeout(None)
-        sink.store(message_from_bytes(b"".join(lines)))
+        message = message_from_bytes(b"".join(lines))
+        stored = sink.unclear.get(message["X-Job-Key"], True)
+        if stored:
+            sink.store(message)
+        if sink.unclear.pop(message["X-Job-Key"], None) is not None:
+            return False
         self.say("250 stored")
         return True
 
@@ -84,6 +89,8 @@ class Sink:
         self.data_limit_s = data_limit_s
         self.copies = Counter()
         self.mails = []
+        # X-Job-Key -> whether stored: its first mail gets no reply after the dot, but a closed connection.
+        self.unclear = {}
         self._lock = threading.Lock()
         self._servers = [_SmtpServer(("127.0.0.1", 0), _Smtp), _HttpServer(("127.0.0.1", 0), _Receipts)]
         for server in self._servers:

@@ -26,6 +26,7 @@ FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server
         (["run", "calm", "--duration", "0"], "--duration 0"),
         (["run", "calm", "--duration", "inf"], "--duration inf"),
         (["run", "calm", "--lease", "4"], "--lease 4"),
+        (["run", "calm", "--seed", "-1"], "--seed -1"),
         (["run", "calm", "--out", "/dev/null/x"], "--out /dev/null/x"),
     ],
 )
