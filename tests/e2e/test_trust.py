@@ -26,7 +26,7 @@ def test_bad_systems_are_convicted_in_9_of_10_seeds(
 ) -> None:
     convicted = 0
     for seed in range(100, 110):
-        run = harness.run("run", "kill-workers", "--seed", str(seed), "--delivery", delivery)
+        run = harness.run("run", scenario, "--seed", str(seed), "--delivery", delivery)
         check = run.checks[convicted_of]
         convicted += run.code == 1 and check["verdict"] == "fail" and check["count"] > 0
         tell(f"{delivery} seed {seed}: exit {run.code}, {convicted_of} {check['count']}")

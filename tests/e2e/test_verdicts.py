@@ -67,16 +67,20 @@ def test_a_sound_system_is_acquitted(harness: Harness, scenario: str) -> None:
 
 def test_bad_systems_are_convicted_side_by_side(harness: Harness) -> None:
     """Three harnesses at once, which must not get into each other's way."""
-    convicted_of = {"none": "lost", "claim-first": "lost", "mark-after": "duplicate"}
+    bad = {
+        "none": ("kill-workers", "lost"),
+        "claim-first": ("kill-workers", "lost"),
+        "mark-after": ("drop-after-dot", "duplicate"),
+    }
     started = {
-        delivery: harness.start("run", "kill-workers", "--rate", "60", "--seed", "7", "--delivery", delivery)
-        for delivery in convicted_of
+        delivery: harness.start("run", scenario, "--rate", "60", "--seed", "7", "--delivery", delivery)
+        for delivery, (scenario, _) in bad.items()
     }
     for delivery, (process, folder) in started.items():
         output, _ = process.communicate(timeout=280)
         run = Finished(folder, process.returncode, output)
         assert run.code == 1, f"{delivery}: {run.why()}"
-        check = run.checks[convicted_of[delivery]]
+        check = run.checks[bad[delivery][1]]
         assert check["verdict"] == "fail", delivery
         assert check["count"] > 0
         report = (run.folder / "report.html").read_text()
