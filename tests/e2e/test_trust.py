@@ -19,10 +19,15 @@ def tell(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "convicted_of"), [("none", "lost"), ("claim-first", "lost"), ("mark-after", "duplicate")]
+    ("delivery", "scenario", "convicted_of"),
+    [
+        ("none", "kill-workers", "lost"),
+        ("claim-first", "kill-workers", "lost"),
+        ("mark-after", "drop-after-dot", "duplicate"),
+    ],
 )
 def test_bad_systems_are_convicted_in_9_of_10_seeds(
-    harness: Harness, delivery: str, convicted_of: str
+    harness: Harness, delivery: str, scenario: str, convicted_of: str
 ) -> None:
     convicted = 0
     for seed in range(100, 110):
