@@ -23,7 +23,7 @@ from chaos.paths import state_dir
 from chaos.progress import Progress
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
-from chaos.signals import interruptible
+from chaos.signals import interruptible, shielded
 from chaos.stack.local import LocalStack
 from chaos.stack.options import StackOptions
 from chaos.stage import Stage
@@ -136,12 +136,14 @@ def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
 def undoing(run: str, folder: Path, events: Events) -> Iterator[Journal]:
     """The undo journal around everything: whatever happens inside is taken back and read back."""
     journal = Journal(state_dir(), run)
-    journal.will("files", path=str(folder / "work"))
-    journal.will("processes", run=run)
+    work = str(folder / "work")
+    journal.will("files", path=work)
+    journal.will("processes", run=run, work=work)
     try:
         yield journal
     finally:
-        problems = journal.undo_all(UNDOS)
+        with shielded():
+            problems = journal.undo_all(UNDOS)
         if problems:
             events.append("note", text=f"not undone: {problems}")
             raise HarnessError("not undone: " + "; ".join(problems) + ". `python -m chaos undo` tries again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import TracebackType
 
@@ -47,7 +48,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._console.print(f"{self._prefix()} {text}", markup=False)
+        self._print(f"{self._prefix()} {text}")
 
     def figures(self, observer: Observer) -> None:
         """Update the live figures."""
@@ -65,7 +66,12 @@ class Progress:
             self._status.update(line.replace("[", r"\["))
         elif time.monotonic() - self._last_plain >= PLAIN_EVERY_S:
             self._last_plain = time.monotonic()
-            self._console.print(line.rstrip(), markup=False)
+            self._print(line.rstrip())
+
+    def _print(self, line: str) -> None:
+        # A terminal that went away must not end a run in the middle of a fault.
+        with contextlib.suppress(OSError):
+            self._console.print(line, markup=False)
 
     def _prefix(self) -> str:
         return f"{self._title} {time.monotonic() - self._began:6.1f} s"

@@ -18,6 +18,7 @@ from chaos.faults.smtp import SmtpFault
 from chaos.journal import Journal
 from chaos.observe import Events, Observer
 from chaos.progress import Progress
+from chaos.signals import shielded
 from chaos.stack.local import LocalStack
 from chaos.stack.process import Managed
 from fake_smtp.plan import Rule
@@ -120,9 +121,10 @@ class Stage:
             self._progress.say(f"{fault.name}: {detail}")
             self._hold_until_bitten(fault, hold_s)
         finally:
-            self._heal(fault)
-        if entry is not None:
-            self._journal.done(entry)
+            with shielded():
+                self._heal(fault)
+                if entry is not None:
+                    self._journal.done(entry)
         self._progress.fault(None)
         self._await_recovery(fault)
 

@@ -13,8 +13,8 @@ from chaos.journal import Undo
 
 
 def undo_processes(params: dict[str, Any]) -> str | None:
-    """End every process that carries the run's mark."""
-    left = marks.end_all(params["run"], grace_s=3.0)
+    """End every process that carries one of the run's marks."""
+    left = marks.end_all(params["run"], Path(params["work"]), grace_s=3.0)
     return f"processes {left} cannot be ended" if left else None
 
 

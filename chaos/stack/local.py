@@ -21,6 +21,7 @@ from chaos.errors import HarnessError, ServerMissing
 from chaos.faults.network import Network
 from chaos.observe import Events
 from chaos.servers import Found
+from chaos.signals import shielded
 from chaos.sink import Sink
 from chaos.stack import recipes
 from chaos.stack.addresses import Addresses
@@ -140,12 +141,13 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop everything, remove the working files; raises HarnessError when a process cannot be ended."""
-        self._end_supervisor()
-        for managed in reversed(self._managed.values()):
-            managed.stop()
-        left = marks.end_all(self.run)
-        self._ports.release()
-        shutil.rmtree(self._work, ignore_errors=True)
+        with shielded():
+            self._end_supervisor()
+            for managed in reversed(self._managed.values()):
+                managed.stop()
+            left = marks.end_all(self.run, self._work)
+            self._ports.release()
+            shutil.rmtree(self._work, ignore_errors=True)
         if left:
             raise HarnessError(f"processes {left} of run {self.run} cannot be ended")
 

@@ -91,8 +91,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 def assert_nothing_left(folder: Path) -> None:
-    run = run_of(folder)
-    assert marks.processes_of(run) == []
+    assert marks.processes_of(run_of(folder), folder / "work") == []
     assert not (folder / "work").exists()
     state = Path(os.environ["MAILSTORM_STATE_DIR"])
     assert list(state.glob("*.jsonl")) == []
@@ -105,8 +104,9 @@ def harness(tmp_path: Path) -> Iterator[Harness]:
     yield Harness(tmp_path)
     for folder in tmp_path.glob("run-*"):
         if (folder / "plan.json").exists():
-            left = [process.cmdline() for process in marks.processes_of(run_of(folder))]
-            marks.end_all(run_of(folder))
+            mine = (run_of(folder), folder / "work")
+            left = [process.cmdline() for process in marks.processes_of(*mine)]
+            marks.end_all(*mine)
             assert left == []
 
 

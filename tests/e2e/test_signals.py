@@ -10,30 +10,37 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from chaos import marks
-from tests.e2e.conftest import Harness, assert_nothing_left, events, run_of, send
+from tests.e2e.conftest import Harness, assert_nothing_left, events, send
 
 pytestmark = pytest.mark.e2e
 
 SEVER = ("run", "sever-redis", "--rate", "40", "--duration", "60")
 
 
-def listening(folder: Path) -> list[int]:
-    """The ports on which the run's processes listen."""
-    ports = []
-    for process in marks.processes_of(run_of(folder)):
-        ports += [c.laddr.port for c in process.net_connections("tcp") if c.status == "LISTEN"]
-    return sorted(set(ports))
+class Stack:
+    """What a running harness has started, found without any help of the harness's own book-keeping."""
 
+    def __init__(self, harness: subprocess.Popen[str]) -> None:
+        self.processes = psutil.Process(harness.pid).children(recursive=True)
+        self.names = {Path(process.exe()).name for process in self.processes}
+        listening = [
+            connection.laddr.port
+            for process in self.processes
+            for connection in process.net_connections("tcp")
+            if connection.status == "LISTEN"
+        ]
+        self.ports = sorted(set(listening))
 
-def assert_ports_free(ports: list[int]) -> None:
-    assert ports
-    for port in ports:
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port))
+    def assert_gone(self) -> None:
+        assert {"redis-server", "toxiproxy-server"} <= self.names
+        assert [process for process in self.processes if process.is_running()] == []
+        for port in self.ports:
+            with socket.socket() as free:
+                free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                free.bind(("127.0.0.1", port))
 
 
 @pytest.mark.parametrize(
@@ -46,12 +53,12 @@ def test_signals_in_the_middle_of_a_fault(
 ) -> None:
     process, folder = harness.start(*SEVER)
     in_fault(folder)
-    ports = listening(folder)
+    stack = Stack(process)
     send(process, *signals)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
     assert_nothing_left(folder)
-    assert_ports_free(ports)
+    stack.assert_gone()
     names = [event["event"] for event in events(folder)]
     assert names.count("healed") == names.count("inject")
     assert "interrupted by" in output
@@ -61,10 +68,10 @@ def test_signals_in_the_middle_of_a_fault(
 def test_sigkill_of_the_harness_then_undo(harness: Harness, in_fault: Callable[[Path], None]) -> None:
     process, folder = harness.start(*SEVER)
     in_fault(folder)
-    ports = listening(folder)
+    stack = Stack(process)
     process.kill()
     process.communicate()
-    assert marks.processes_of(run_of(folder)), "the stack outlives a killed harness, or this shows nothing"
+    assert any(left.is_running() for left in stack.processes), "or this shows nothing"
     refused = harness.run("run", "calm")
     assert refused.code == 3
     assert "python -m chaos undo" in refused.output
@@ -72,7 +79,7 @@ def test_sigkill_of_the_harness_then_undo(harness: Harness, in_fault: Callable[[
     assert undone.returncode == 0, undone.stderr
     assert "undone" in undone.stdout
     assert_nothing_left(folder)
-    assert_ports_free(ports)
+    stack.assert_gone()
     assert "nothing to undo" in harness.undo().stdout
 
 

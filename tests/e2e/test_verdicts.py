@@ -91,7 +91,7 @@ def test_bad_systems_are_convicted_side_by_side(harness: Harness) -> None:
 
 def assert_nothing_left_of(run: Finished) -> None:
     """Nothing of this run; the journals of the others are still live."""
-    assert marks.processes_of(str(run.verdict["run"])) == []
+    assert marks.processes_of(str(run.verdict["run"]), run.folder / "work") == []
     assert not (run.folder / "work").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class Lab:
 def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
-    assert marks.end_all(lab.run) == []
+    assert marks.end_all(lab.run, lab.folder) == []
 
 
 def test_a_killed_group_takes_its_children_along_and_comes_back(lab: Lab, until: Callable[..., None]) -> None:
@@ -82,7 +83,7 @@ def test_stop_ends_the_whole_group_and_nothing_restarts_it(lab: Lab, until: Call
     until(managed.children)
     managed.stop()
     supervisor.end()
-    assert marks.processes_of(lab.run) == []
+    assert marks.processes_of(lab.run, lab.folder) == []
     assert managed.restarts == 0
 
 
@@ -102,13 +103,30 @@ def test_a_server_that_does_not_come_up_is_reported_with_the_end_of_its_log(lab:
         managed.await_ready()
 
 
-def test_marks_find_every_descendant_and_nobody_else(lab: Lab, until: Callable[..., None]) -> None:
+def test_marks_find_every_descendant_and_nobody_else(
+    lab: Lab, tmp_path: Path, until: Callable[..., None]
+) -> None:
     managed = lab.managed()
     managed.start()
-    until(lambda: len(marks.processes_of(lab.run)) == 2, what="parent and child")
-    assert marks.processes_of("another-run") == []
+    until(lambda: len(marks.processes_of(lab.run, lab.folder)) == 2, what="parent and child")
+    assert marks.processes_of("another-run", tmp_path / "elsewhere") == []
     # As after a SIGKILL of the harness: only the mark is known. The zombie needs its parent to reap it.
     reaper = threading.Thread(target=managed.stop)
-    assert marks.end_all(lab.run) == []
+    assert marks.end_all(lab.run, lab.folder) == []
     reaper.start()
     reaper.join()
+
+
+@pytest.mark.parametrize("hidden", ["its environment", "its folder"])
+def test_one_mark_is_enough(lab: Lab, until: Callable[..., None], hidden: str) -> None:
+    """A server may write over its environment (Redis does, with its title) or change its folder."""
+    env = {} if hidden == "its environment" else {marks.VARIABLE: lab.run}
+    folder = Path("/") if hidden == "its folder" else lab.folder
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env=env, cwd=folder, start_new_session=True
+    )
+    until(lambda: [found.pid for found in marks.processes_of(lab.run, lab.folder)] == [process.pid])
+    ender = threading.Thread(target=process.wait)
+    ender.start()
+    assert marks.end_all(lab.run, lab.folder) == []
+    ender.join()
