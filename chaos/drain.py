@@ -14,7 +14,7 @@ import redis
 import requests
 
 from chaos import http
-from chaos.observe import Broker, Observer, parse_samples
+from chaos.observe import Observer, parse_samples
 
 POLL_S = 0.2
 LIMIT_S = 5.0
@@ -48,11 +48,11 @@ class Drained:
     detail: str
 
 
-def look(broker: Broker, api_metrics: str, observer: Observer) -> Stillness:
+def look(observer: Observer, api_metrics: str) -> Stillness:
     """Look once, directly and now (the scrapes of the observer can be a second old)."""
     queued = unacked = due = None
     try:
-        queues, unacked = broker.depth()
+        queues, unacked = observer.broker.depth()
         queued = sum(queues.values())
     except redis.RedisError:
         pass

@@ -37,6 +37,8 @@ from reports.verdict import Verdict, judge
 QUIET_WINDOW_S = 2.0
 DRAIN_LIMIT_S = 60.0
 LOAD_GRACE_S = 40.0
+# Of so many jobs the status is also read while the flood goes on: it must not say SUCCESS too early.
+STATUS_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,10 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
         progress.phase(name)
 
     phase("start")
-    with LocalStack(run.plan.run, run.folder, run.servers, run.options, events) as stack:
-        broker = Broker(stack.addresses.redis_url)
-        metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
-        observer = Observer(metrics, stack.metrics, broker, stack.sink)
-        observer.start()
+    with (
+        LocalStack(run.plan.run, run.folder, run.servers, run.options, events) as stack,
+        _watching(run, stack) as observer,
+    ):
         phase("flood")
         with _flood(run, stack) as load:
             stage = Stage(run.plan, stack, observer, lambda: load.poll() is None, events, journal, progress)
@@ -96,7 +97,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
                 progress.say(f"{cut}; draining and judging what there is")
             launch.stop(load, LOAD_GRACE_S)
         phase("drain")
-        see = partial(look, broker, stack.metrics["api"], observer)
+        see = partial(look, observer, stack.metrics["api"])
         drained = drain(see, QUIET_WINDOW_S, DRAIN_LIMIT_S, progress.show)
         events.append(
             "quiet" if drained.quiet else "not_quiet",
@@ -111,7 +112,11 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
         stack.stop_system()
         # Toxiproxy counts bytes, and the sink ends its sessions, only when connections are closed.
         observer.scrape_final(["sink", "toxiproxy"])
-        metrics.close()
+
+
+def _watching(run: Run, stack: LocalStack) -> Observer:
+    metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
+    return Observer(metrics, stack.metrics, Broker(stack.addresses.redis_url), stack.sink)
 
 
 @contextmanager
@@ -124,6 +129,7 @@ def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
         run=run.plan.run,
         evidence_dir=run.folder,
         for_s=0,
+        status_share=STATUS_SHARE,
     )
     process = launch.start(spec, run.folder / "logs" / "locust.log", env={marks.VARIABLE: run.plan.run})
     try:

@@ -85,7 +85,7 @@ class Observer:
         """`targets` maps a name to the address of its /metrics."""
         self._metrics = metrics
         self._targets = targets
-        self._broker = broker
+        self.broker = broker
         self._sink = sink
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -93,20 +93,26 @@ class Observer:
         self.steady_rate_per_s = 0.0
         self.latest: dict[str, dict[str, float]] = {}
 
-    def start(self) -> None:
-        """Begin to watch; returns after the first scrape of everything, so that counters have a start."""
+    def __enter__(self) -> Observer:
+        """Begin to watch; the first scrape of everything is done, so that counters have a start."""
         self.scrape_all()
         self._sample()
         for name, address in self._targets.items():
             self._repeat(f"scrape-{name}", SCRAPE_EVERY_S, partial(self._scrape, name, address))
         self._repeat("broker", SCRAPE_EVERY_S, self._measure_broker)
         self._repeat("flow", SAMPLE_EVERY_S, self._sample)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._metrics.close()
 
     def end(self) -> None:
-        """Stop watching."""
+        """Stop watching; single scrapes are still possible."""
         self._ended.set()
         for thread in self._threads:
             thread.join(SCRAPE_LIMIT_S + 1)
+        self._threads.clear()
 
     def scrape_all(self) -> None:
         """One scrape of everything, now."""
@@ -185,7 +191,7 @@ class Observer:
     def _measure_broker(self) -> None:
         due = self.latest.get("api", {}).get("mail_jobs_due")
         try:
-            queues, unacked = self._broker.depth()
+            queues, unacked = self.broker.depth()
         except redis.RedisError as error:
             self._metrics.append("broker", ok=False, queues={}, unacked=None, due=due, error=str(error)[:300])
             return
