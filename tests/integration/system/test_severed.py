@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -160,13 +161,14 @@ class Standing:
 @pytest.fixture
 def proxies(own_redis, tmp_path, until):
     """The servers and the proxies before them, by name."""
-    toxiproxy = Toxiproxy()
     (tmp_path / "broker").mkdir()
-    servers = {"ledger": own_redis, "broker": RedisServer(tmp_path / "broker")}
-    until(toxiproxy.up, 5, "toxiproxy")
-    yield servers, {name: Proxy(toxiproxy, name, server) for name, server in servers.items()}
-    servers["broker"].close()
-    toxiproxy.stop()
+    with ExitStack() as ends:
+        toxiproxy = Toxiproxy()
+        ends.callback(toxiproxy.stop)
+        servers = {"ledger": own_redis, "broker": RedisServer(tmp_path / "broker")}
+        ends.callback(servers["broker"].close)
+        until(toxiproxy.up, 10, "toxiproxy")
+        yield servers, {name: Proxy(toxiproxy, name, server) for name, server in servers.items()}
 
 
 @pytest.fixture
