@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
 from chaos import commands
-from chaos.errors import EXIT_HARNESS, EXIT_USAGE, HarnessError, Interrupted, ServerMissing, UsageError
+from chaos.errors import (
+    EXIT_HARNESS,
+    EXIT_UNKNOWN,
+    EXIT_USAGE,
+    HarnessError,
+    Interrupted,
+    ServerMissing,
+    UsageError,
+)
 from chaos.prepare import DELIVERIES, Wish
 from chaos.stack.options import StackOptions
-
-EXIT_UNKNOWN = 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
     judge.set_defaults(act=lambda args: commands.judge_again(args.run))
 
     up = sub.add_parser("up", help="start the system alone and keep it until Ctrl-C")
-    up.add_argument("--delivery", choices=DELIVERIES, default="ledger")
-    up.add_argument("--api-port", type=int, default=0, help="0: a free one")
+    up.add_argument("--delivery", choices=DELIVERIES, default="ledger", help="how the system guards a mail")
+    up.add_argument("--api-port", type=int, default=0, help="port of the API (default: a free one)")
     up.set_defaults(
         act=lambda args: commands.up(StackOptions(delivery=args.delivery, api_port=args.api_port))
     )
@@ -69,22 +76,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _experiment_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", type=int, default=1, help="decides jobs, victims and per-mail faults (default 1)"
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="decides jobs, victims and per-mail faults (default: 1)")
+    add(
+        "--delivery",
+        choices=DELIVERIES,
+        default="ledger",
+        help="how the system guards a mail (default: ledger)",
     )
-    parser.add_argument(
-        "--delivery", choices=DELIVERIES, default="ledger", help="how the system guards a mail"
+    add("--lease", type=float, default=StackOptions.lease_s, metavar="S", help="lease of a job (default: 8)")
+    add(
+        "--no-receipts", dest="receipts", action="store_false", help="nobody can say whether a mail is stored"
     )
-    parser.add_argument(
-        "--lease", type=float, default=StackOptions.lease_s, metavar="S", help="lease of a job"
+    add(
+        "--doubt-policy",
+        choices=("hold", "resend"),
+        default="hold",
+        help="what becomes of a mail in doubt with --no-receipts (default: hold)",
     )
-    parser.add_argument(
-        "--no-receipts", dest="receipts", action="store_false", help="nobody can be asked in doubt"
+    add(
+        "--allow-unavoidable",
+        action="store_true",
+        help="count, but forgive, duplicates that no sender could avoid (the 250 never left the server)",
     )
-    parser.add_argument("--doubt-policy", choices=("hold", "resend"), default="hold", help="without receipts")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty"
-    )
+    add("--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty")
 
 
 def _wish(args: argparse.Namespace, scenario: str | None = None) -> Wish:
@@ -96,6 +111,7 @@ def _wish(args: argparse.Namespace, scenario: str | None = None) -> Wish:
         delivery=args.delivery,
         receipts=args.receipts,
         doubt_policy=args.doubt_policy,
+        allow_unavoidable=args.allow_unavoidable,
         lease_s=args.lease,
         out=args.out,
     )
@@ -118,6 +134,11 @@ def main(argv: list[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt) as error:
         sys.stderr.write(f"mailstorm: {error or 'interrupted'}\n")
         return EXIT_UNKNOWN
+    except Exception:
+        # Python would end with 1, which here means that the system broke its promise.
+        traceback.print_exc()
+        sys.stderr.write("mailstorm: the harness failed, which says nothing about the system under test\n")
+        return EXIT_HARNESS
 
 
 if __name__ == "__main__":

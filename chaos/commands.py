@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 from chaos import servers
-from chaos.errors import EXIT_HARNESS, EXIT_USAGE, Interrupted, ServerMissing
+from chaos.errors import (
+    EXIT_FAIL,
+    EXIT_HARNESS,
+    EXIT_UNKNOWN,
+    EXIT_USAGE,
+    HarnessError,
+    Interrupted,
+    ServerMissing,
+)
 from chaos.experiment import run_experiment, undoing
 from chaos.journal import stale, undo_file
 from chaos.observe import Events
@@ -22,43 +30,51 @@ from chaos.stack.options import StackOptions
 from chaos.undo import UNDOS
 from reports import evidence, table
 from reports.plan import NotARun
-from reports.render import write_all
-from reports.verdict import judge
+from reports.render import REPORT_HTML, write_all
+from reports.verdict import Verdict, judge
 
 
 def run(wish: Wish) -> int:
     """Run one scenario, print its verdict and where the report is."""
-    experiment = prepare(_replayable(wish), servers.find_all())
-    verdict = run_experiment(experiment)
-    table.render([verdict])
-    return verdict.exit_code
+    ended = run_experiment(prepare(_replayable(wish), servers.find_all()))
+    table.render([ended.verdict])
+    return ended.verdict.exit_code
 
 
 def suite(wish: Wish) -> int:
-    """Run the standard suite one after the other; the worst verdict decides."""
+    """Run the standard suite one after the other and print one table; the worst end decides."""
     found = servers.find_all(get=True)
-    verdicts, codes = [], []
+    verdicts: list[Verdict] = []
+    codes: list[int] = []
     for name in STANDARD_SUITE:
         out = wish.out / name if wish.out else None
         try:
-            experiment = prepare(_replayable(dataclasses.replace(wish, scenario=name, out=out)), found)
+            ended = run_experiment(
+                prepare(_replayable(dataclasses.replace(wish, scenario=name, out=out)), found)
+            )
         except ServerMissing as error:
-            _say(f"{name}: unknown: {error}")
-            codes.append(2)
+            _say(f"{name}: unknown: {error}\n")
+            codes.append(EXIT_UNKNOWN)
             continue
-        verdict = run_experiment(experiment)
-        verdicts.append(verdict)
-        codes.append(verdict.exit_code)
-        _say(f"{name}: {verdict.verdict}; report: {experiment.folder / 'report.html'}\n")
-        if _was_interrupted(experiment.folder):
+        except HarnessError as error:
+            _say(f"{name}: the harness failed: {error}\n")
+            codes.append(EXIT_HARNESS)
+            break
+        verdicts.append(ended.verdict)
+        codes.append(ended.verdict.exit_code)
+        _say(f"{name}: {ended.verdict.verdict}; report: {ended.verdict.run_dir / REPORT_HTML}\n")
+        if ended.interrupted:
+            codes.append(EXIT_UNKNOWN)  # of the scenarios that never ran
             break
     table.render(verdicts)
     return worst(codes)
 
 
 def worst(codes: list[int]) -> int:
-    """The exit code of several verdicts: fail over unknown over pass; no verdict at all is unknown."""
-    return 1 if 1 in codes else 2 if 2 in codes or not codes else 0
+    """One exit code for several: the harness failed, fail, unknown, pass; none at all is unknown."""
+    return next(
+        (code for code in (EXIT_HARNESS, EXIT_FAIL, EXIT_UNKNOWN) if code in codes), 0 if codes else 2
+    )
 
 
 def list_scenarios() -> int:
@@ -141,12 +157,8 @@ def _replayable(wish: Wish) -> Wish:
     words += ["--rate", f"{wish.rate_per_s:g}"] if wish.rate_per_s is not None else []
     words += ["--duration", f"{wish.duration_s:g}"] if wish.duration_s is not None else []
     words += [] if wish.receipts else ["--no-receipts", "--doubt-policy", wish.doubt_policy]
+    words += ["--allow-unavoidable"] if wish.allow_unavoidable else []
     return dataclasses.replace(wish, command=tuple(words))
-
-
-def _was_interrupted(folder: Path) -> bool:
-    records = evidence.read(folder / evidence.EVENTS).records
-    return any(r["event"] == "note" and str(r.get("text", "")).startswith("interrupted") for r in records)
 
 
 def _say(text: str) -> None:

@@ -30,6 +30,11 @@ class Stillness:
     stored: int
 
     @property
+    def seen(self) -> bool:
+        """True when every figure could be read."""
+        return None not in (self.queued, self.unacked, self.due)
+
+    @property
     def still(self) -> bool:
         """True when nothing waits anywhere."""
         return self.queued == 0 and self.unacked == 0 and self.due == 0
@@ -46,6 +51,7 @@ class Drained:
     quiet: bool
     after_s: float
     detail: str
+    seen: bool
 
 
 def look(observer: Observer, api_metrics: str) -> Stillness:
@@ -81,8 +87,8 @@ def drain(
         if not seen.still or seen != before:
             still_since = now if seen.still else None
         if still_since is not None and now - still_since >= window_s:
-            return Drained(True, now - started, seen.words())
+            return Drained(True, now - started, seen.words(), seen.seen)
         if now - started > limit_s:
-            return Drained(False, now - started, seen.words())
+            return Drained(False, now - started, seen.words(), seen.seen)
         before = seen
         time.sleep(POLL_S)

@@ -5,6 +5,8 @@ Everything here ends a run with exit code 3 (`HarnessError`) or 64 (`UsageError`
 
 from __future__ import annotations
 
+EXIT_FAIL = 1
+EXIT_UNKNOWN = 2
 EXIT_HARNESS = 3
 EXIT_USAGE = 64
 

@@ -7,7 +7,7 @@ that is read from the evidence afterwards, and `python -m chaos judge` reads the
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,8 @@ from reports.plan import Plan, store_plan
 from reports.render import write_all
 from reports.verdict import Verdict, judge
 
-QUIET_WINDOW_S = 2.0
+# Longer than a worker may be silent with a mail in hand (the SMTP time-out) without showing in any figure.
+QUIET_WINDOW_S = 4.0
 DRAIN_LIMIT_S = 60.0
 LOAD_GRACE_S = 40.0
 # Of so many jobs the status is also read while the flood goes on: it must not say SUCCESS too early.
@@ -52,26 +53,36 @@ class Run:
     servers: dict[str, Found]
 
 
-def run_experiment(run: Run) -> Verdict:
+@dataclass(frozen=True)
+class Ended:
+    """A judged experiment, and whether a signal cut it short."""
+
+    verdict: Verdict
+    interrupted: bool
+
+
+def run_experiment(run: Run) -> Ended:
     """Run it and judge it; a signal ends it early. Raises HarnessError when the harness itself failed."""
     store_plan(run.folder, run.plan)
     events = Events(run.folder / evidence.EVENTS, run.plan.run, "chaos")
+    interrupted = False
     with Progress(run.scenario.name) as progress, interruptible():
         try:
             with undoing(run.plan.run, run.folder, events) as journal:
                 _experiment(run, events, journal, progress)
-        except Interrupted as interrupted:
-            events.append("note", text=str(interrupted))
-            progress.say(f"{interrupted}: faults undone, processes ended; judging what there is")
-        except HarnessError as error:
-            events.append("note", text=f"harness failed: {error}")
+        except Interrupted as signal:
+            interrupted = True
+            events.append("note", text=str(signal))
+            progress.say(f"{signal}: faults undone, processes ended; judging what there is")
+        except Exception as error:
+            events.append("harness_failed", why=f"{type(error).__name__}: {error}")
             raise
         finally:
             events.close()
         progress.phase("judge")
         verdict = judge(run.folder)
         write_all(run.folder, verdict)
-    return verdict
+    return Ended(verdict, interrupted)
 
 
 def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) -> None:
@@ -89,13 +100,11 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
         phase("flood")
         with _flood(run, stack) as load:
             stage = Stage(run.plan, stack, observer, lambda: load.poll() is None, events, journal, progress)
-            try:
-                stage.open()
-                run.scenario.story(stage)
-            except StoryCut as cut:
-                events.append("note", text=str(cut))
+            cut = _tell(run.scenario.story, stage)
+            events.append("story", told=cut is None, why=cut)
+            if cut:
                 progress.say(f"{cut}; draining and judging what there is")
-            launch.stop(load, LOAD_GRACE_S)
+            events.append("load_exit", status=launch.stop(load, LOAD_GRACE_S))
         phase("drain")
         see = partial(look, observer, stack.metrics["api"])
         drained = drain(see, QUIET_WINDOW_S, DRAIN_LIMIT_S, progress.show)
@@ -103,6 +112,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
             "quiet" if drained.quiet else "not_quiet",
             after_s=round(drained.after_s, 3),
             detail=drained.detail,
+            seen=drained.seen,
         )
         phase("collect")
         collect_ledger(run.folder, run.plan.run, stack.addresses.http("api"))
@@ -112,6 +122,16 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
         stack.stop_system()
         # Toxiproxy counts bytes, and the sink ends its sessions, only when connections are closed.
         observer.scrape_final(["sink", "toxiproxy"])
+
+
+def _tell(story: Callable[[Stage], None], stage: Stage) -> str | None:
+    """Tell the story; returns why it was cut short, or None."""
+    try:
+        stage.open()
+        story(stage)
+    except StoryCut as cut:
+        return str(cut)
+    return None
 
 
 def _watching(run: Run, stack: LocalStack) -> Observer:
@@ -141,15 +161,17 @@ def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def undoing(run: str, folder: Path, events: Events) -> Iterator[Journal]:
     """The undo journal around everything: whatever happens inside is taken back and read back."""
-    journal = Journal(state_dir(), run)
     work = str(folder / "work")
-    journal.will("files", path=work)
-    journal.will("processes", run=run, work=work)
+    with shielded():
+        journal = Journal(state_dir(), run)
+        journal.will("files", path=work)
+        journal.will("processes", run=run, work=work)
     try:
         yield journal
     finally:
         with shielded():
             problems = journal.undo_all(UNDOS)
-        if problems:
-            events.append("note", text=f"not undone: {problems}")
-            raise HarnessError("not undone: " + "; ".join(problems) + ". `python -m chaos undo` tries again.")
+            if problems:
+                events.append("harness_failed", why=f"not undone: {problems}")
+                words = "; ".join(problems)
+                raise HarnessError(f"not undone: {words}. `python -m chaos undo` tries again.")

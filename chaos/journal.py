@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,7 @@ class Journal:
         state_dir.mkdir(parents=True, exist_ok=True)
         self.path = state_dir / f"{run}.jsonl"
         self._next = 0
-        me = psutil.Process()
-        self._write({"op": "open", "run": run, "pid": me.pid, "born": me.create_time()})
+        self._write({"op": "open", "run": run, "pid": os.getpid(), "born": born(os.getpid())})
 
     def will(self, kind: str, **params: Any) -> int:
         """Write down how to take back what is about to be done; it is on disk when this returns."""
@@ -104,6 +104,17 @@ def _owner_lives(path: Path) -> bool:
     try:
         opened = next(entry for entry in _entries(path) if entry["op"] == "open")
         # A pid alone can be somebody else's by now.
-        return bool(abs(psutil.Process(opened["pid"]).create_time() - opened["born"]) < 1.0)
+        return born(opened["pid"]) == str(opened["born"])
     except (StopIteration, FileNotFoundError, psutil.NoSuchProcess):
         return False
+
+
+def born(pid: int) -> str:
+    """When a process began, as something that never changes while it lives. Raises when there is none.
+
+    Linux counts it in ticks since the boot; a time of day would move when somebody sets the clock.
+    """
+    if sys.platform == "linux":
+        # The name in parentheses may hold spaces; the 22nd field of all is the 20th behind it.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return str(psutil.Process(pid).create_time())

@@ -1,8 +1,8 @@
-"""Which processes belong to a run: those with its id in their environment, or that work in its folder.
+"""Which processes belong to a run: those with its id in their environment.
 
-A pid in a file can be reused and misses the children; what is inherited cannot and does not. Two marks,
-because a server that changes its title (Redis does) writes over its environment, and a child may change its
-folder. Used to end whatever a run left, also after the harness itself was killed with -9.
+A pid in a file can be reused and misses the children; what is inherited cannot and does not. A server that
+changes its title (Redis does) writes over its environment: such a one is known by the folder it works in.
+Used to end whatever a run left, also after the harness itself was killed with -9.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def end_all(run: str, work: Path, grace_s: float = 0.0, limit_s: float = 10.0) -
 
 
 def _marked(process: psutil.Process, run: str, work: Path) -> bool:
-    return bool(process.environ().get(VARIABLE) == run or Path(process.cwd()).is_relative_to(work))
+    environment = process.environ()
+    if "PATH" in environment:
+        return bool(environment.get(VARIABLE) == run)
+    # Written over. Only then does the folder decide: a person's shell may stand in it, too.
+    return Path(process.cwd()).is_relative_to(work)
 
 
 def _signal(process: psutil.Process, *, force: bool) -> None:

@@ -162,9 +162,13 @@ class Observer:
             flows = rest
         self.steady_rate_per_s = statistics.median(per_s) if per_s else 0.0
 
-    def recovered(self) -> bool:
-        """True when the last second delivered at least 90 % of the steady rate."""
-        return self.stored_in_last(1.0) >= RECOVERED_SHARE * self.steady_rate_per_s - 1
+    def recovered_since(self, healed_mono_s: float) -> bool:
+        """True when a window that lies behind the healing delivered at least 90 % of the steady rate."""
+        window_s = max(1.0, self.window_for(mails=10))
+        if time.monotonic() - healed_mono_s < window_s:
+            return False
+        # One mail of slack: a window may begin just behind one and end just before the next.
+        return self.stored_in_last(window_s) >= RECOVERED_SHARE * self.steady_rate_per_s * window_s - 1
 
     # -- the threads ------------------------------------------------------------------------------------
 

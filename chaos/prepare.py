@@ -37,6 +37,7 @@ class Wish:
     delivery: str = "ledger"
     receipts: bool = True
     doubt_policy: str = "hold"
+    allow_unavoidable: bool = False
     lease_s: float = StackOptions.lease_s
     out: Path | None = None
     command: tuple[str, ...] = field(default=())
@@ -85,6 +86,10 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
             options.data_limit_s < wish.lease_s <= MAX_DURATION_S
         ),
     }
+    if wish.doubt_policy != "hold" and wish.receipts:
+        raise UsageError(
+            f"--doubt-policy {wish.doubt_policy}: only with --no-receipts, else the receiver is asked"
+        )
     for words, holds in rules.items():
         if not holds:
             raise UsageError(words)
@@ -104,6 +109,7 @@ def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
             min_accepted=scenario.min_accepted(load.rate_per_s, load.duration_s),
             drain_limit_s=DRAIN_LIMIT_S,
             recovery_limit_s=scenario.recovery_limit_s,
+            allow_unavoidable=wish.allow_unavoidable,
         ),
         expect_faults=scenario.expect_faults,
         command=wish.command,

@@ -48,7 +48,9 @@ def interruptible() -> Iterator[None]:
     """Raise `Interrupted` in the main thread on the first signal inside the block."""
     global _interrupts  # noqa: PLW0603 - signals belong to the process, and so does this
     _interrupts = _Interrupts()
-    before = {number: signal.signal(number, _interrupts.on_signal) for number in SIGNALS}
+    # One that is ignored stays ignored: that is what nohup is for.
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupts.on_signal) for number in heard}
     try:
         yield
     finally:

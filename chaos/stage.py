@@ -132,7 +132,7 @@ class Stage:
         """Hold the fault for its time; a fault that has not bitten by then gets as long again, and 5 s."""
         began, proof = time.monotonic(), None
         while proof is None or time.monotonic() - began < hold_s:
-            if proof is None and (proof := fault.bite()):
+            if proof is None and (proof := self._ask(fault.bite)):
                 self._events.append("bite", fault=fault.name, proof=proof)
             if proof is None and time.monotonic() - began > 2 * hold_s + 5:
                 self._events.append("note", text=f"{fault.name} did not bite")
@@ -154,20 +154,24 @@ class Stage:
         except Exception as error:  # whatever it was, there is still the forced path
             problem = f"{type(error).__name__}: {error}"
         while time.monotonic() < deadline:
-            try:
-                if proof := fault.healed():
-                    return proof
-            except Exception as error:
-                problem = f"{type(error).__name__}: {error}"
+            if proof := self._ask(fault.healed):
+                return proof
             time.sleep(POLL_S)
         self._events.append("note", text=f"healing {fault.name}: {problem}")
         return None
 
+    def _ask(self, look: Callable[[], str | None]) -> str | None:
+        """Look for a proof; what cannot be looked at is no proof, and no end of the run either."""
+        try:
+            return look()
+        except Exception as error:
+            self._events.append("note", text=f"could not look: {type(error).__name__}: {error}"[:300])
+            return None
+
     def _await_recovery(self, fault: Fault) -> None:
         """Wait until mail flows again at its old rate; going on earlier would blur two faults into one."""
         began, limit_s = time.monotonic(), self.plan.thresholds.recovery_limit_s or RECOVERY_PATIENCE_S
-        # The window that decides must lie behind the healing.
-        if self._until(lambda: time.monotonic() - began > 0.5 and self.observer.recovered(), limit_s):
+        if self._until(lambda: self.observer.recovered_since(began), limit_s):
             self._events.append("recovered", fault=fault.name, after_s=round(time.monotonic() - began, 3))
         else:
             self._events.append(

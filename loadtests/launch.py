@@ -88,12 +88,13 @@ def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) 
 
 
 def stop(process: subprocess.Popen[bytes], grace_s: float) -> int:
-    """Ask the load to end (SIGTERM), wait `grace_s` seconds, then kill its whole group; return its exit code.
+    """Ask a process to end (SIGTERM), wait `grace_s` seconds, then kill its group; return its exit code.
 
     `grace_s` should be a few seconds more than the load's own `stop_grace_s`.
     """
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
+    if process.returncode is None:  # sending looks first, and may have found it dead
         deadline = time.monotonic() + grace_s
         while not _exited(process.pid) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -104,4 +105,7 @@ def stop(process: subprocess.Popen[bytes], grace_s: float) -> int:
 
 
 def _exited(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # another thread has reaped it meanwhile

@@ -75,7 +75,9 @@ class Appender:
 
     def close(self) -> None:
         """Close the file; further appends fail."""
-        os.close(self._fd)
+        with self._lock:
+            os.close(self._fd)
+            self._fd = -1  # a late append must fail, not reach whoever gets this number next
 
 
 @dataclass

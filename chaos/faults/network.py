@@ -37,21 +37,26 @@ MODES: dict[str, tuple[dict[str, Any], ...]] = {
 class _LimitedRequests:
     """Stands where the client looks for `requests`: adds a time limit, and raises for server errors."""
 
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        # An HTTP_PROXY of the environment has no business between us and loopback.
+        self._session.trust_env = False
+
     def get(self, **kwargs: Any) -> requests.Response:
-        return _checked(requests.get(timeout=REQUEST_LIMIT_S, **kwargs))
+        return self._checked("GET", kwargs)
 
     def post(self, **kwargs: Any) -> requests.Response:
-        return _checked(requests.post(timeout=REQUEST_LIMIT_S, **kwargs))
+        return self._checked("POST", kwargs)
 
     def delete(self, **kwargs: Any) -> requests.Response:
-        return _checked(requests.delete(timeout=REQUEST_LIMIT_S, **kwargs))
+        return self._checked("DELETE", kwargs)
 
-
-def _checked(response: requests.Response) -> requests.Response:
-    # The client itself raises for 400, 404 and 409.
-    if response.status_code >= 500:
-        raise HarnessError(f"toxiproxy-server answered {response.status_code}: {response.text[:200]}")
-    return response
+    def _checked(self, method: str, kwargs: dict[str, Any]) -> requests.Response:
+        response = self._session.request(method, timeout=REQUEST_LIMIT_S, **kwargs)
+        # The client itself raises for 400, 404 and 409.
+        if response.status_code >= 500:
+            raise HarnessError(f"toxiproxy-server answered {response.status_code}: {response.text[:200]}")
+        return response
 
 
 class Network:

@@ -32,6 +32,7 @@ class KillGroup(Fault):
     def inject(self) -> str:
         """Kill every target's process group."""
         for target in self._targets:
+            target.await_ready()  # it may have died by itself a moment ago
             self._strength[target.spec.name] = len(target.children())
             self._victims += [psutil.Process(target.pid), *target.children()]
         pids = {target.spec.name: target.kill() for target in self._targets}
@@ -69,6 +70,7 @@ class KillChild(Fault):
 
     def inject(self) -> str:
         """Kill one child, chosen by the run's seed."""
+        self._target.await_ready()
         children = sorted(self._target.children(), key=lambda child: int(child.pid))
         if not children:
             raise HarnessError(f"{self._target.spec.name} has no pool child to kill")

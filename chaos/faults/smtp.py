@@ -43,8 +43,11 @@ class SmtpFault(Fault):
         self._sink.clear_plan()
 
     def healed(self) -> str | None:
-        """Read back from the sink."""
-        return "the sink's plan is empty" if not self._sink.rules() else None
+        """Read back from the sink, with the whole of what it did."""
+        if self._sink.rules():
+            return None
+        count = self._sink.fault_count(self._rule.fault) - self._before
+        return f"the sink's plan is empty; it applied {self._rule.fault} {count} times"
 
 
 def undo_sink(params: dict[str, Any]) -> str | None:

@@ -6,7 +6,6 @@ How each process is started stands in recipes.py, who listens where in addresses
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -27,7 +26,7 @@ from chaos.stack import recipes
 from chaos.stack.addresses import Addresses
 from chaos.stack.options import StackOptions
 from chaos.stack.ports import Ports
-from chaos.stack.process import Managed, Spec, Supervisor
+from chaos.stack.process import Managed, Spec, Supervisor, clean_environment
 
 UNDER_TEST = ("api", "relay", "worker-")
 
@@ -159,7 +158,7 @@ class LocalStack:
         spec = Spec(
             name=name,
             argv=argv,
-            env=os.environ | dict(env or {}) | {marks.VARIABLE: self.run, "PYTHONUNBUFFERED": "1"},
+            env=clean_environment() | dict(env or {}) | {marks.VARIABLE: self.run},
             cwd=self._work,
             log=self._folder / "logs" / f"{name}.log",
             ready=ready,

@@ -5,7 +5,6 @@ Used by the local stack only. Knows nothing of faults: a kill is noticed here li
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -18,9 +17,17 @@ from pathlib import Path
 import psutil
 
 from chaos.errors import HarnessError
+from loadtests.launch import stop as end_group
 
 RESTART_DELAY_S = 0.3
 POLL_S = 0.05
+INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+
+
+def clean_environment() -> dict[str, str]:
+    """What a server inherits: a setting left in a shell must not change a system unseen by its plan."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | {"PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,14 @@ class Managed:
 
     def await_ready(self) -> None:
         """Wait until it serves; raises HarnessError with the end of its log when it does not."""
-        deadline = time.monotonic() + self.spec.ready_limit_s
-        while time.monotonic() < deadline:
-            if self.spec.ready():
+        last_alive = time.monotonic()
+        deadline = last_alive + self.spec.ready_limit_s
+        while (now := time.monotonic()) < deadline:
+            if self.running and self.spec.ready():
                 return
-            if not self.running and not self.wanted:
-                break
+            last_alive = now if self.running else last_alive
+            if now - last_alive > 3 * RESTART_DELAY_S:
+                break  # dead, and nobody has restarted it
             time.sleep(POLL_S)
         raise HarnessError(
             f"{self.spec.name} did not come up; the end of {self.spec.log}:\n{self._log_tail()}"
@@ -115,19 +124,11 @@ class Managed:
         if process is None or self._ended:
             return
         self._ended = True
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(self.spec.stop_grace_s)
-            except subprocess.TimeoutExpired:
-                self._event(
-                    "note", text=f"{self.spec.name} did not stop within {self.spec.stop_grace_s} s: killed"
-                )
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        self._event(
-            "process", name=self.spec.name, process_pid=process.pid, what="exited", status=process.wait()
-        )
+        status = end_group(process, self.spec.stop_grace_s)
+        if status == -signal.SIGKILL:
+            limit = f"{self.spec.stop_grace_s:g} s"
+            self._event("note", text=f"{self.spec.name} did not stop within {limit}: killed")
+        self._event("process", name=self.spec.name, process_pid=process.pid, what="exited", status=status)
 
     def revive(self) -> None:
         """Start it again when it died although it is wanted; called by the supervisor."""

@@ -37,6 +37,7 @@ def test_each_thing_that_may_still_move_prevents_quiet() -> None:
         drained = drain(seeing(moving), window_s=0.1, limit_s=0.5)
         assert not drained.quiet, moving
         assert drained.detail == moving.words()
+        assert drained.seen == (None not in (moving.queued, moving.unacked, moving.due))
 
 
 def test_a_mail_within_the_window_begins_it_anew() -> None:

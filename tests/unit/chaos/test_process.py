@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -117,16 +118,25 @@ def test_marks_find_every_descendant_and_nobody_else(
     reaper.join()
 
 
-@pytest.mark.parametrize("hidden", ["its environment", "its folder"])
-def test_one_mark_is_enough(lab: Lab, until: Callable[..., None], hidden: str) -> None:
-    """A server may write over its environment (Redis does, with its title) or change its folder."""
-    env = {} if hidden == "its environment" else {marks.VARIABLE: lab.run}
-    folder = Path("/") if hidden == "its folder" else lab.folder
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"], env=env, cwd=folder, start_new_session=True
-    )
-    until(lambda: [found.pid for found in marks.processes_of(lab.run, lab.folder)] == [process.pid])
-    ender = threading.Thread(target=process.wait)
-    ender.start()
-    assert marks.end_all(lab.run, lab.folder) == []
-    ender.join()
+@contextmanager
+def sleeping(env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    argv = [sys.executable, "-c", "import time; time.sleep(600)"]
+    process = subprocess.Popen(argv, env=env, cwd=folder, start_new_session=True)
+    reaper = threading.Thread(target=process.wait)
+    reaper.start()
+    yield process
+    process.kill()
+    reaper.join()
+
+
+def test_a_server_that_wrote_over_its_environment_is_known_by_its_folder(
+    lab: Lab, until: Callable[..., None]
+) -> None:
+    with sleeping({}, lab.folder) as process:
+        until(lambda: [found.pid for found in marks.processes_of(lab.run, lab.folder)] == [process.pid])
+        assert marks.end_all(lab.run, lab.folder) == []
+
+
+def test_a_bystander_in_the_folder_is_left_alone(lab: Lab) -> None:
+    with sleeping(dict(os.environ), lab.folder):
+        assert marks.processes_of(lab.run, lab.folder) == []
