@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from reports.evidence import FILES
 from reports.plan import Plan
-from reports.records import Drain, Fault, Job, Kill, Series, Sessions
+from reports.records import Drain, Fault, Job, Kill, Series, Sessions, Story
 
 BETWEEN = "between files"
 
@@ -30,6 +30,8 @@ class History:
     due: int = 0
     said_sent: int = 0
     load_reasons: list[str] = field(default_factory=list)
+    load_plans: list[tuple[float, int]] = field(default_factory=list)  # rate per second and seed
+    max_late_s: float = 0.0
     # the sink
     strays: list[tuple[str, str]] = field(default_factory=list)
     stored: int = 0
@@ -39,16 +41,19 @@ class History:
     faults: dict[str, Fault] = field(default_factory=dict)
     kills: list[Kill] = field(default_factory=list)
     drain: Drain | None = None
+    story: Story = field(default_factory=Story)
+    stopped_ns: int = 0
     series: dict[tuple[str, str], Series] = field(default_factory=dict)
     scraped: dict[str, tuple[int, int]] = field(default_factory=dict)
     # the system's own word
     successes: int = 0
+    leases: int = 0
     unanswered: list[str] = field(default_factory=list)
 
     @property
     def quiet(self) -> bool:
         """The experiment saw the whole system come to rest."""
-        return self.drain is not None and self.drain.quiet
+        return self.drain is not None and self.drain.quiet and self.drain.seen
 
     def accepted(self) -> Iterator[tuple[str, Job]]:
         """Every key with at least one 202."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+NOT_SENT = TERMINAL - {"SUCCESS"}
 
 
 @dataclass(slots=True)
@@ -112,11 +113,22 @@ class Kill:
 
 @dataclass(slots=True)
 class Drain:
-    """How the run ended: quiet or not, after how many seconds, and what still moved."""
+    """How the run ended: quiet or not, after how many seconds, what still moved, and whether all was seen."""
 
     quiet: bool
     after_s: float
     detail: str
+    seen: bool = True
+
+
+@dataclass(slots=True)
+class Story:
+    """Whether the scenario was played to its end; told None and no exits: nobody said."""
+
+    told: bool | None = None
+    why: str = ""
+    failures: list[str] = field(default_factory=list)
+    exits: list[int | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,8 @@ from reports.plan import NotARun, Plan
 from reports.trails import Trail, collect
 
 EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "unknown": 2}
+# Why other checks can decide nothing, the deepest first: these are the reasons to tell.
+ROOTS = ("evidence", "offered", "story", "accepted")
 
 __all__ = ["EXIT_CODES", "NotARun", "Verdict", "judge", "judge_history"]
 
@@ -81,8 +83,7 @@ def _reason(verdict: Status, checks: Sequence[CheckResult], counts: dict[str, in
         total, there = counts["accepted"], counts["delivered"]
         return f"every check passed; of {total} accepted mails {there} were delivered, each once"
     guilty = [check for check in checks if check.verdict == verdict]
-    # Damaged evidence is why most other checks decide nothing: it is the reason to tell.
-    guilty.sort(key=lambda check: check.name != "evidence")
+    guilty.sort(key=lambda check: ROOTS.index(check.name) if check.name in ROOTS else len(ROOTS))
     shown = "; ".join(f"{check.name}: {check.summary}" for check in guilty[:2])
     rest = len(guilty) - 2
     return shown + (f"; and {rest} more {'check' if rest == 1 else 'checks'}" if rest > 0 else "")

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from reports.checks.absence import given_up, held, lost, stuck
 from reports.checks.base import CheckResult, Status
-from reports.checks.completeness import accepted, evidence, offered
+from reports.checks.completeness import accepted, evidence, offered, story
 from reports.checks.counters import metric_drift
 from reports.checks.duplicates import duplicate, unavoidable_duplicate
 from reports.checks.intruders import corrupted, misdelivered, phantom, unexpected
 from reports.checks.leases import lease_recovery
 from reports.checks.recovery import bite, drained, recovery
-from reports.checks.status import false_failed, false_sent, one_job_per_key
+from reports.checks.status import false_failed, false_sent, one_job_per_key, unfinished
 from reports.history import History
 
 Check = Callable[[History], CheckResult]
@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     misdelivered,
     false_sent,
     false_failed,
+    unfinished,
     one_job_per_key,
     stuck,
     held,
@@ -39,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     metric_drift,
     drained,
     bite,
+    story,
     offered,
     accepted,
     evidence,

@@ -42,7 +42,7 @@ def stuck(history: History) -> CheckResult:
     words = f"{plural(len(keys), 'accepted mail')} had not arrived when the run ended"
     if missing := history.missing(DELIVERIES):
         return unknown("stuck", f"{words}; not proven: {missing[0]}", keys, details)
-    if limit is not None and drain is not None and drain.after_s + DRAIN_SLACK_S >= limit:
+    if limit is not None and drain is not None and drain.seen and drain.after_s + DRAIN_SLACK_S >= limit:
         return failed(
             "stuck", f"{words}, {drain.after_s:g} s into the drain (limit {limit:g} s)", keys, details
         )

@@ -1,15 +1,19 @@
-"""The checks of the evidence itself: is it whole, does it agree with itself, and is there enough of it.
+"""The checks of the evidence itself: is it whole, does it agree with itself, is there enough of it, and was the story told.
 
 Called through the registry. These never fail a run: without evidence there is no verdict, that is all.
 """
 
 from __future__ import annotations
 
-from reports.checks.base import CheckResult, passed, plural, unknown
+from math import isclose
+
+from reports.checks.base import CheckResult, conclude, passed, plural, unknown
+from reports.evidence import EVENTS
 from reports.history import History
 from reports.intake.deliveries import PROXY_BYTES, SMTP_PROXY
 from reports.intake.metrics import matching
 
+MAX_LATE_S = 1.0  # a submission later than this after its due time: the load is not the one that was planned
 READ_AHEAD = 2048  # bytes a sink may leave unread in a session that did not end with QUIT
 
 
@@ -54,12 +58,57 @@ def accepted(history: History) -> CheckResult:
 
 
 def offered(history: History) -> CheckResult:
-    """The load offered what was planned: every due job was sent."""
+    """The load offered what was planned: this rate and seed, every due job sent, and sent when it was due."""
     due, sent = history.due, sum(1 for job in history.jobs.values() if job.invokes)
-    details = {"due": due, "sent": sent, "reasons": sorted(set(history.load_reasons))}
-    if not due:
-        return unknown("offered", "no job was due", (), details)
+    details = {
+        "due": due,
+        "sent": sent,
+        "max_late_s": history.max_late_s,
+        "reasons": sorted(set(history.load_reasons)),
+    }
+    if words := _not_as_planned(history, due, sent):
+        return unknown("offered", "; ".join(words[:3]), (), details)
+    return passed(
+        "offered", f"all {due} due jobs were sent, at most {history.max_late_s:.2f} s late", (), details
+    )
+
+
+def _not_as_planned(history: History, due: int, sent: int) -> list[str]:
+    words = [] if due else ["no job was due"]
+    words += sorted({reason for reason in history.load_reasons if reason.startswith("load broken")})
     if sent < due or history.said_sent != sent:
         says = "" if history.said_sent == sent else f" (the load says {history.said_sent})"
-        return unknown("offered", f"{due} jobs were due, {sent} were sent{says}", (), details)
-    return passed("offered", f"all {due} due jobs were sent", (), details)
+        words.append(f"{due} jobs were due, {sent} were sent{says}")
+    if history.max_late_s > MAX_LATE_S:
+        late = f"a job was sent {history.max_late_s:.1f} s late (limit {MAX_LATE_S:g} s)"
+        words.append(f"the load generator could not hold its schedule: {late}")
+    plan = history.plan
+    for rate, seed in sorted(set(history.load_plans)):
+        if not isclose(rate, plan.rate_per_s, rel_tol=1e-6) or seed != plan.seed:
+            asked = f"the plan asks for {plan.rate_per_s:g}/s with seed {plan.seed}"
+            words.append(f"the load ran at {rate:g}/s with seed {seed}, {asked}")
+    return words
+
+
+def story(history: History) -> CheckResult:
+    """The scenario was played to its end, by a load that ended well and a harness that did not fail."""
+    told, exits, failures = history.story.told, history.story.exits, history.story.failures
+    words = [f"the harness failed: {why}" for why in failures]
+    if told is None:
+        words.append("no record says whether the story was told to its end")
+    elif not told:
+        words.append(f"the story was not told to its end: {history.story.why or 'nobody says why'}")
+    if not exits:
+        words.append("no record says how the load ended")
+    words += [_load_end(status) for status in exits if status != 0]
+    details = {"told": told, "load_exits": list(exits), "harness_failed": failures[:20]}
+    if words:
+        return CheckResult("story", "unknown", len(words), (), "; ".join(words[:3]), details)
+    clear = "the story was told to its end, and the load ended well"
+    return conclude("story", (), "", clear, to_acquit=history.missing(EVENTS), details=details)
+
+
+def _load_end(status: int | None) -> str:
+    if status is None:
+        return "the load was not seen to end"
+    return f"the load ended by signal {-status}" if status < 0 else f"the load ended with status {status}"

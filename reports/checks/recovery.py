@@ -10,9 +10,11 @@ from reports.evidence import EVENTS
 from reports.history import History
 from reports.records import Fault
 
+KILLS_WORKERS = frozenset({"kill-group", "kill-child"})
+
 
 def bite(history: History) -> CheckResult:
-    """Every expected kind of fault was injected, each fault had an effect, and its end was read back."""
+    """Every expected kind was injected, each fault had an effect and an end, and a kill hit a mail in flight."""
     kinds = {fault.kind for fault in history.faults.values() if fault.inject_ns is not None}
     never = sorted(set(history.plan.expect_faults) - {kind for kind in kinds if kind})
     words = [f"no fault of kind {kind} was injected" for kind in never]
@@ -24,12 +26,19 @@ def bite(history: History) -> CheckResult:
         if fault.healed_ns is None or not fault.read_back.strip()
     )
     words += [f"the end of {name} was not read back" for name in unhealed]
+    if kinds.intersection(history.plan.expect_faults) & KILLS_WORKERS and _all_idle(history):
+        words.append("every kill found the workers idle: no mail was in flight")
     details = {"not injected": never, "without effect": toothless, "end not read back": unhealed}
     if words:
         return CheckResult("bite", "unknown", len(words), (), "; ".join(words[:3]), details)
     clear = f"{plural(len(history.faults), 'fault')} had a proven effect and a proven end"
     clear = clear if history.faults else "no fault was planned, none was injected"
     return conclude("bite", (), "", clear, to_acquit=history.missing(EVENTS))
+
+
+def _all_idle(history: History) -> bool:
+    """The ledger tells of leases (it can say who held what), and no kill interrupted one."""
+    return history.leases > 0 and not any(kill.in_flight for kill in history.kills)
 
 
 def recovery(history: History) -> CheckResult:
@@ -72,7 +81,10 @@ def drained(history: History) -> CheckResult:
     drain, limit = history.drain, history.plan.thresholds.drain_limit_s
     if drain is None:
         return unknown("drained", "the run ended before anybody looked whether the system was at rest")
-    details = {"after_s": drain.after_s, "limit_s": limit, "detail": drain.detail}
+    details = {"after_s": drain.after_s, "limit_s": limit, "detail": drain.detail, "seen": drain.seen}
+    if not drain.seen:
+        words = f"could not be seen after {drain.after_s:g} s whether the system was at rest: {drain.detail}"
+        return unknown("drained", words, (), details)
     if limit is not None and (drain.after_s > limit or (not drain.quiet and drain.after_s + 1.0 >= limit)):
         moved = f": {drain.detail}" if drain.detail and not drain.quiet else ""
         return failed("drained", f"not at rest within {limit:g} s{moved}", (), details)

@@ -1,14 +1,14 @@
-"""Did the status API tell the truth: false_sent, false_failed, and one job for one key.
+"""Did the status API tell the truth: false_sent, false_failed, unfinished, and one job for one key.
 
 Called through the registry. An early SUCCESS is a lie even when the mail arrives later.
 """
 
 from __future__ import annotations
 
-from reports.checks.base import FIRST, CheckResult, conclude, plural
-from reports.evidence import DELIVERIES, LEDGER, SUBMISSIONS
+from reports.checks.base import FIRST, CheckResult, conclude, passed, plural
+from reports.evidence import DELIVERIES, EVENTS, LEDGER, SUBMISSIONS
 from reports.history import History
-from reports.records import Job
+from reports.records import NOT_SENT, Job
 
 
 def false_sent(history: History) -> CheckResult:
@@ -32,21 +32,43 @@ def _too_early(job: Job) -> bool:
 
 
 def false_failed(history: History) -> CheckResult:
-    """The API said FAILURE of a mail that was stored."""
+    """The API said FAILURE or REVOKED of a mail that was stored."""
     keys = sorted(key for key, job in history.jobs.items() if job.copies and _called_failed(job))
     return conclude(
         "false_failed",
         keys,
-        f"{plural(len(keys), 'mail')} called FAILURE by the API although stored",
-        "the API said FAILURE of no stored mail",
+        f"{plural(len(keys), 'mail')} called FAILURE or REVOKED by the API although stored",
+        "the API said FAILURE or REVOKED of no stored mail",
         to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
     )
 
 
 def _called_failed(job: Job) -> bool:
     # With two jobs for one key the other one may have been sent: that is another check's finding.
-    final = bool(job.states) and all(state == "FAILURE" for state in job.states)
+    final = bool(job.states) and all(state in NOT_SENT for state in job.states)
     return final or (bool(job.failure_read_ns) and len(job.ids) < 2)
+
+
+def unfinished(history: History) -> CheckResult:
+    """Delivered, at rest, and the API never says so: its last word is neither an end nor a doubt for a person."""
+    open_ended = [key for key, job in history.jobs.items() if job.copies and job.states and not job.finished]
+    keys = sorted(key for key in open_ended if not history.jobs[key].held)
+    held = sorted(key for key in open_ended if history.jobs[key].held)
+    unsettled = [] if history.quiet else ["the system had not come to rest"]
+    waiting = f"; {plural(len(held), 'delivered mail')} held in doubt for an operator" if held else ""
+    result = conclude(
+        "unfinished",
+        keys,
+        f"{plural(len(keys), 'mail')} delivered, and the API never says so{waiting}",
+        f"the API came to an end with every delivered mail{waiting}",
+        to_convict=unsettled + history.missing(EVENTS, DELIVERIES, LEDGER),
+        to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
+        details={
+            "states": {key: " and ".join(history.jobs[key].states) for key in keys[:FIRST]},
+            "held": len(held),
+        },
+    )
+    return result if result.verdict != "pass" else passed(result.name, result.summary, held, result.details)
 
 
 def one_job_per_key(history: History) -> CheckResult:

@@ -1,4 +1,4 @@
-"""What the experiment did: faults with their clocks, killed processes, and whether the system came to rest.
+"""What the experiment did: faults with their clocks, kills, whether its story was told and the system came to rest.
 
 Fed by `reports.intake`. Never decides whether a fault bit; it keeps what was written about it.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reports.evidence import EVENTS, Record
 from reports.history import History
-from reports.intake.fields import number, text, whole, words
+from reports.intake.fields import flag, number, text, text_or_none, whole, words
 from reports.records import Drain, Fault, Kill
 
 
@@ -27,11 +27,16 @@ class Events:
             "not_recovered": self.not_recovered,
             "quiet": self.quiet,
             "not_quiet": self.quiet,
+            "story": self.story,
+            "load_exit": self.load_exit,
+            "harness_failed": self.harness_failed,
         }
 
     def phase(self, record: Record) -> None:
-        """Align the clocks: every phase carries both."""
+        """Align the clocks: every phase carries both. With `stop` the system ends."""
         self.history.wall_minus_mono_ns = record["wall_ns"] - record["mono_ns"]
+        if record.get("name") == "stop":
+            self.history.stopped_ns = record["mono_ns"]
 
     def process(self, record: Record) -> None:
         """Keep a kill, with the children that died with the process."""
@@ -78,8 +83,24 @@ class Events:
 
     def quiet(self, record: Record) -> None:
         """Keep how the drain ended; the last word counts."""
-        quiet = record["event"] == "quiet"
-        self.history.drain = Drain(quiet, number(record, "after_s"), words(record.get("detail")))
+        quiet, detail = record["event"] == "quiet", words(record.get("detail"))
+        seen = flag(record, "seen") if "seen" in record else True  # older runs do not say
+        self.history.drain = Drain(quiet, number(record, "after_s"), detail, seen)
+
+    def story(self, record: Record) -> None:
+        """Keep whether the story was told to its end; a bad word is not taken back by a later one."""
+        told, why, story = flag(record, "told"), text_or_none(record, "why"), self.history.story
+        story.told = told and story.told is not False
+        story.why = story.why or why or ""
+
+    def load_exit(self, record: Record) -> None:
+        """Keep the exit code of the load's process; None: it was not seen to end."""
+        status = None if record["status"] is None else whole(record, "status")
+        self.history.story.exits.append(status)
+
+    def harness_failed(self, record: Record) -> None:
+        """Keep what the harness itself could not do, or not undo."""
+        self.history.story.failures.append(text(record, "why"))
 
     def finish(self) -> None:
         """Say what is missing: faults that are spoken of and were never injected."""

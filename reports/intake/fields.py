@@ -31,6 +31,14 @@ def whole(record: Record, name: str) -> int:
     return value
 
 
+def flag(record: Record, name: str) -> bool:
+    """Return a field that must be true or false."""
+    value = record[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {str(value)[:40]}, not true or false")
+    return value
+
+
 def number(record: Record, name: str) -> float:
     """Return a field that must be a number."""
     value = record[name]

@@ -58,6 +58,7 @@ class Ledger:
         job.reason = " ".join(filter(None, (job.reason, _plain(record["error"]), words(record["detail"]))))
         job.held = job.held or words(record["detail"]).startswith(HELD)
         job.in_doubt = job.in_doubt or any(event["event"] == "in_doubt" for event in trail)
+        self.history.leases += sum(1 for event in trail if event["event"] == "leased")
         if self.by_pid:
             self._leases(key, trail)
 

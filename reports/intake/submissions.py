@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from reports.evidence import SUBMISSIONS, Record
 from reports.history import History
-from reports.intake.fields import text, text_or_none, whole
-from reports.records import Job
+from reports.intake.fields import number, text, text_or_none, whole
+from reports.records import NOT_SENT, Job
 
 
 class Submissions:
@@ -36,6 +36,7 @@ class Submissions:
         self.started.add(record["writer"])
         started = self.history.started_ns
         self.history.started_ns = min(started, record["mono_ns"]) if started else record["mono_ns"]
+        self.history.load_plans.append((number(record, "rate_per_s"), whole(record, "seed")))
 
     def load_stop(self, record: Record) -> None:
         """Note that a writer said everything, and what it says it did."""
@@ -43,6 +44,7 @@ class Submissions:
         self.said_due += whole(record, "due")
         self.history.load_reasons.append(text(record, "reason"))
         self.history.said_sent += whole(record, "sent")
+        self.history.max_late_s = max(self.history.max_late_s, number(record, "max_late_s"))
 
     def take_due(self, record: Record) -> None:
         """Note what was planned for a key."""
@@ -80,11 +82,11 @@ class Submissions:
         self._job(record).infos += 1
 
     def status(self, record: Record) -> None:
-        """Keep when the system first answered SUCCESS or FAILURE for a key."""
+        """Keep when the system first answered for a key that it is sent, or that it never will be."""
         state, job = text(record, "state"), self._job(record)
         if state == "SUCCESS":
             job.success_read_ns = job.success_read_ns or record["mono_ns"]
-        elif state == "FAILURE":
+        elif state in NOT_SENT:
             job.failure_read_ns = job.failure_read_ns or record["mono_ns"]
 
     def finish(self) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from chaos import servers
+from chaos import commands, servers
 from chaos.__main__ import main
 from chaos.commands import worst
-from chaos.errors import EXIT_USAGE, ServerMissing, UsageError
+from chaos.errors import EXIT_HARNESS, EXIT_UNKNOWN, EXIT_USAGE, HarnessError, ServerMissing, UsageError
+from chaos.experiment import Ended
 from chaos.prepare import Wish, prepare
 from chaos.scenarios import SCENARIOS, STANDARD_SUITE
 
@@ -27,6 +29,7 @@ FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server
         (["run", "calm", "--duration", "inf"], "--duration inf"),
         (["run", "calm", "--lease", "4"], "--lease 4"),
         (["run", "calm", "--seed", "-1"], "--seed -1"),
+        (["run", "calm", "--doubt-policy", "resend"], "only with --no-receipts"),
         (["run", "calm", "--out", "/dev/null/x"], "--out /dev/null/x"),
     ],
 )
@@ -82,4 +85,49 @@ def test_the_suite_is_the_five_and_asks_for_a_thousand_where_it_must(tmp_path: P
 
 
 def test_the_worst_verdict_decides_and_none_is_unknown() -> None:
-    assert [worst(codes) for codes in ([0, 0], [0, 2], [2, 1, 0], [])] == [0, 2, 1, 2]
+    assert [worst(codes) for codes in ([0, 0], [0, 2], [2, 1, 0], [1, 3], [])] == [0, 2, 1, 3, 2]
+
+
+def test_a_crash_of_the_harness_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def crash() -> int:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(commands, "list_scenarios", crash)
+    assert main(["list"]) == EXIT_HARNESS
+    assert "a bug of ours" in capsys.readouterr().err
+
+
+@dataclass
+class Passed:
+    verdict: str = "pass"
+    exit_code: int = 0
+    run_dir: Path = Path()
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "ran"),
+    [
+        (Ended(Passed(), interrupted=False), 0, 5),
+        (Ended(Passed(), interrupted=True), EXIT_UNKNOWN, 1),
+        (HarnessError("no way"), EXIT_HARNESS, 1),
+        (ServerMissing("no redis"), EXIT_UNKNOWN, 5),
+    ],
+)
+def test_a_suite_that_did_not_run_whole_never_passes(
+    monkeypatch: pytest.MonkeyPatch, end: Ended | Exception, code: int, ran: int
+) -> None:
+    seen: list[str] = []
+
+    def run(wish: Wish) -> Ended:
+        seen.append(wish.scenario)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    monkeypatch.setattr(commands, "prepare", lambda wish, _: wish)
+    monkeypatch.setattr(commands, "run_experiment", run)
+    monkeypatch.setattr(commands.table, "render", lambda _: None)
+    assert commands.suite(Wish("")) == code
+    assert len(seen) == ran
