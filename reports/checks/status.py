@@ -50,7 +50,7 @@ def _called_failed(job: Job) -> bool:
 
 
 def unfinished(history: History) -> CheckResult:
-    """Delivered, at rest, and the API never says so: its last word is neither an end nor a doubt for a person."""
+    """Delivered, at rest, and the API never says so: its last word is no end, and no doubt for a person."""
     open_ended = [key for key, job in history.jobs.items() if job.copies and job.states and not job.finished]
     keys = sorted(key for key in open_ended if not history.jobs[key].held)
     held = sorted(key for key in open_ended if history.jobs[key].held)

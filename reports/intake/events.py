@@ -1,4 +1,4 @@
-"""What the experiment did: faults with their clocks, kills, whether its story was told and the system came to rest.
+"""What the experiment did: faults and their clocks, kills, whether its story was told and all came to rest.
 
 Fed by `reports.intake`. Never decides whether a fault bit; it keeps what was written about it.
 """

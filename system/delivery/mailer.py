@@ -1,7 +1,8 @@
 """Hands one mail to the SMTP server and says on which side of the final dot an attempt ended.
 
 Owned by one pool process; keeps one connection between mails. Asks a gate before anything irrevocable.
-Never retries a mail by itself, except that a kept connection found dead before the 354 is replaced once.
+Never retries a mail by itself, except that a kept connection found dead, or no longer logged in, before the
+354 is replaced once. No exception leaves it: what nobody expected is an outcome too, so that it is backed off.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import socket
 from typing import Protocol
 
 from system.delivery.message import dot_stuffed
-from system.delivery.outcomes import Outcome, Stage, judge
+from system.delivery.outcomes import MAX_WORDS, OUT_OF_STEP, Outcome, Stage, judge
 from system.delivery.session import Refused, Session
 from system.failpoints import hit
 from system.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_BROKEN = (OSError, smtplib.SMTPException, UnicodeError)
+_BEFORE_354 = frozenset({"mail", "rcpt", "data"})
+# Replies that concern a kept connection rather than the mail; a fresh one may do better.
+_CONNECTION_SPENT = ("mail: 421", "rcpt: 421", "data: 421", "mail: 530", "mail: 535")
+# The conversation itself is out of step, so nothing more can be said over this connection.
+_OUT_OF_STEP = tuple(f": {code}" for code in (421, *OUT_OF_STEP))
 
 
 class Gate(Protocol):
@@ -55,29 +60,30 @@ class Mailer:
     def send(self, raw: bytes, recipient: str, gate: Gate) -> Outcome:
         """Makes one attempt; every failure becomes an outcome."""
         kept = self._kept()
-        try:
-            outcome = self._attempt(raw, recipient, gate)
-        except _BROKEN as error:
+        outcome, broke = self._safely(raw, recipient, gate)
+        spent = outcome.words.startswith(_CONNECTION_SPENT) or (broke and outcome.stage in _BEFORE_354)
+        if kept and spent:
+            log.info("kept connection was dead, opening another: %s", outcome.words)
             self.drop()
-            before_354 = self._stage in {"mail", "rcpt", "data"}
-            if kept and before_354 and gate.still_mine():
-                log.info("kept connection was dead at %s, opening another", self._stage)
-                return self._once_more(raw, recipient, gate)
-            return self._broke_off(error)
-        if kept and outcome.words.startswith(("mail: 421", "rcpt: 421", "data: 421")) and gate.still_mine():
-            return self._once_more(raw, recipient, gate)
+            outcome, _ = self._safely(raw, recipient, gate)
         return outcome
 
     def probe(self) -> Outcome:
-        """Connects and logs in on a connection of its own; `sent` means that the login works."""
+        """Connects, logs in and begins a mail on a connection of its own; `sent` means that the login works.
+
+        A server that refuses this mail for another reason than the login has accepted the login.
+        """
         session = Session(self._s, self._hostname)
         try:
             session.open()
-            session.noop()
+            session.command("mail", f"MAIL FROM:<{self._s.mail_from}>", 250)
+            session.rset()
         except Refused as error:
-            return error.outcome
-        except _BROKEN as error:
-            return Outcome("retry", "connect", f"connect: {error}")
+            found = error.outcome
+            if found.stage != "mail" or found.kind == "login" or found.words.startswith(_CONNECTION_SPENT):
+                return found
+        except Exception as error:
+            return Outcome("retry", "connect", f"connect: {type(error).__name__}: {error}"[:MAX_WORDS])
         finally:
             session.leave()
         return Outcome("sent", "auth", "login works")
@@ -99,21 +105,22 @@ class Mailer:
             self._session, self._pid = None, os.getpid()
         return self._session is not None and self._session.sock is not None
 
-    def _once_more(self, raw: bytes, recipient: str, gate: Gate) -> Outcome:
-        self.drop()
+    def _safely(self, raw: bytes, recipient: str, gate: Gate) -> tuple[Outcome, bool]:
+        """One attempt, and whether it broke off instead of being answered."""
+        # Of a kept connection nothing has been said for this mail yet.
+        self._stage = "connect"
         try:
-            return self._attempt(raw, recipient, gate)
-        except _BROKEN as error:
+            return self._attempt(raw, recipient, gate), False
+        except Exception as error:
+            if not isinstance(error, OSError | smtplib.SMTPException | UnicodeError):
+                log.exception("unexpected at %s", self._stage)
             self.drop()
-            return self._broke_off(error)
-
-    def _broke_off(self, error: Exception) -> Outcome:
-        words = f"{self._stage}: {type(error).__name__}: {error}"[:300]
-        return Outcome("in_doubt" if self._stage == "dot" else "retry", self._stage, words)
+            words = f"{self._stage}: {type(error).__name__}: {error}"[:MAX_WORDS]
+            return Outcome("in_doubt" if self._stage == "dot" else "retry", self._stage, words), True
 
     def _attempt(self, raw: bytes, recipient: str, gate: Gate) -> Outcome:
         try:
-            session = self._opened()
+            session = self._opened(gate)
             if not self._announce(session, recipient, gate):
                 return self._stale("the lease was lost before the 354")
         except Refused as error:
@@ -121,11 +128,11 @@ class Mailer:
             return error.outcome
         return self._hand_over(session, dot_stuffed(raw), gate)
 
-    def _opened(self) -> Session:
+    def _opened(self, gate: Gate) -> Session:
         if self._session is None or self._session.sock is None:
-            self._stage = "connect"
             self._session = Session(self._s, self._hostname)
-            self._session.open()
+            # Renews the lease over a slow login; a lost one is found before MAIL, and the login is kept.
+            self._session.open(gate.still_mine)
         return self._session
 
     def _announce(self, session: Session, recipient: str, gate: Gate) -> bool:
@@ -148,6 +155,9 @@ class Mailer:
             return self._stale("the lease was lost before the body")
         hit("mail.after_mark")
         session.send(body)
+        if not session.in_step():
+            self.drop()
+            return Outcome("retry", "body", "body: the server spoke or closed before the final dot")
         if not gate.in_time():
             return self._stale("the lease was used up before the final dot")
         hit("mail.before_dot")
@@ -161,7 +171,8 @@ class Mailer:
         return outcome
 
     def _stale(self, words: str) -> Outcome:
-        self.drop()
+        if self._stage != "connect":
+            self.drop()
         return Outcome("stale", self._stage, words)
 
     def _after_refusal(self, outcome: Outcome) -> None:
@@ -169,16 +180,12 @@ class Mailer:
         if outcome.kind == "sent":
             return
         reusable = outcome.kind in {"failed", "retry"} and outcome.stage in {"mail", "rcpt", "data", "dot"}
-        if (
-            not reusable
-            or self._session is None
-            or ": 421" in outcome.words
-            or outcome.words.startswith("421")
-        ):
+        spent = any(code in outcome.words[:10] for code in _OUT_OF_STEP) or outcome.words.startswith("421")
+        if not reusable or self._session is None or spent:
             self.drop()
             return
         try:
             if self._session.rset()[0] != 250:
                 self.drop()
-        except _BROKEN:
+        except Exception:
             self.drop()

@@ -14,6 +14,8 @@ Kind = Literal["sent", "retry", "failed", "login", "in_doubt", "stale"]
 
 BEFORE_ANY_MAIL = frozenset({"connect", "ehlo", "starttls"})
 LOGIN_CODES = frozenset({530, 535})
+# Bad syntax, unknown command, bad sequence: of the conversation, not of the mail.
+OUT_OF_STEP = frozenset({500, 502, 503, 504})
 MAX_WORDS = 300
 
 
@@ -55,6 +57,8 @@ def judge(stage: Stage, code: int, text: bytes | str) -> Outcome:
         return Outcome("login" if 400 <= code <= 599 and code != 421 else "retry", stage, words)
     if stage in BEFORE_ANY_MAIL:
         return Outcome("retry", stage, words)
-    if code in LOGIN_CODES:
+    if stage == "mail" and code in LOGIN_CODES:
         return Outcome("login", stage, words)
+    if stage != "dot" and code in OUT_OF_STEP:
+        return Outcome("retry", stage, words)
     return Outcome("failed" if 500 <= code <= 599 else "retry", stage, words)

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from system.delivery import meters
@@ -35,16 +36,26 @@ class Session(smtplib.SMTP):
         # A given name keeps smtplib from asking the DNS for ours.
         super().__init__(timeout=settings.smtp_timeout_s, local_hostname=local_hostname)
         self._s = settings
+        # smtplib takes the name for the certificate from here, and knows none when it connects later.
+        self._host = settings.smtp_host
         self._unread = b""
+        self._after_reply: Callable[[], object] | None = None
 
-    def open(self) -> None:
-        """Connects, greets, encrypts and logs in.
+    def open(self, after_reply: Callable[[], object] | None = None) -> None:
+        """Connects, greets, encrypts and logs in; calls `after_reply` after each reply, to renew a lease.
 
         Raises:
             Refused: a complete reply that is not the hoped-for one.
             OSError, smtplib.SMTPException: the connection failed; nothing was sent.
 
         """
+        self._after_reply = after_reply
+        try:
+            self._open()
+        finally:
+            self._after_reply = None
+
+    def _open(self) -> None:
         self._expect("connect", self.connect(self._s.smtp_host, self._s.smtp_port), 220)
         meters.smtp_connections.inc()
         assert self.sock is not None
@@ -75,7 +86,22 @@ class Session(smtplib.SMTP):
             if line[3:4] != b"-" or not line[:3].isdigit():
                 break
         code = int(line[:3]) if line[:3].isdigit() and len(line) >= 3 else -1
+        if self._after_reply:
+            self._after_reply()
         return code, b"\n".join(texts) if code != -1 else line
+
+    def in_step(self) -> bool:
+        """Whether nothing has come that answers no command of ours; asked before the final dot."""
+        if self._unread or self.sock is None:
+            return False
+        self.sock.settimeout(0)
+        try:
+            self._unread = self.sock.recv(8192)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        finally:
+            self.sock.settimeout(self._s.smtp_timeout_s)
+        return False
 
     def drop(self) -> None:
         """Closes the connection at once, without another word."""
@@ -127,7 +153,7 @@ class Session(smtplib.SMTP):
         if not self.has_extn("starttls"):
             raise Refused(judge("starttls", 502, "the server does not offer STARTTLS"))
         try:
-            self.starttls(context=ssl.create_default_context())
+            self.starttls(context=ssl.create_default_context(cafile=self._s.smtp_ca_file or None))
         except smtplib.SMTPResponseException as error:
             raise Refused(judge("starttls", error.smtp_code, error.smtp_error)) from error
         # What came before the encryption must not be taken for a reply after it.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reports.evidence import DELIVERIES, EVENTS, LEDGER, METRICS, SUBMISSIONS
 
-from .runs import QUIET, RUN, Run, event, key, mono
+from .runs import LOAD_END, QUIET, RUN, STOP, Run, event, key, mono
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,13 @@ BAD: list[Bad] = []
 # Without the whole of a file, every check that would acquit by it is unknown.
 NO_LOAD = (
     "lost stuck held given_up phantom unexpected corrupted misdelivered false_sent false_failed"
-    " one_job_per_key"
+    " unfinished one_job_per_key"
 )
 NO_SINK = (
     "lost stuck held given_up phantom unexpected corrupted misdelivered false_sent false_failed duplicate"
-    " unavoidable_duplicate"
+    " unfinished unavoidable_duplicate"
 )
+NO_EVENTS = "drained bite recovery lease_recovery story metric_drift evidence"
 
 
 def bad(fail: str = "", unknown: str = ""):
@@ -121,7 +122,7 @@ def done_without_a_mail_while_not_quiet(run):
 
 @bad(
     unknown="lost false_sent drained evidence held given_up phantom unexpected corrupted misdelivered"
-    " false_failed duplicate unavoidable_duplicate stuck metric_drift"
+    " false_failed unfinished duplicate unavoidable_duplicate stuck metric_drift"
 )
 def absence_is_not_proven_by_a_sink_that_was_cut_off(run):
     not_delivered(run, "SUCCESS")
@@ -129,16 +130,16 @@ def absence_is_not_proven_by_a_sink_that_was_cut_off(run):
     not_quiet(run, 20)
 
 
-@bad(unknown="lost held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="lost held given_up false_sent false_failed unfinished metric_drift evidence")
 def perhaps_given_up_its_state_is_not_on_record(run):
     not_delivered(run, "FAILURE", "550 no such user")
     refuse(run, 550, "rcpt", key(3))
     run.find(LEDGER, "job", key=key(3)).update(http=None, state=None)
 
 
-def not_quiet(run: Run, after_s: float) -> None:
+def not_quiet(run: Run, after_s: float, seen: bool = True) -> None:
     run.drop(EVENTS, "quiet")
-    run.add(EVENTS, QUIET, "not_quiet", after_s=after_s, detail="due 1")
+    run.add(EVENTS, QUIET, "not_quiet", after_s=after_s, detail="due 1", seen=seen)
 
 
 def refuse(run: Run, code: int, stage: str, of: str | None = None, to: tuple[str, ...] = ()) -> None:
@@ -172,6 +173,13 @@ def stuck_is_not_proven_by_a_sink_that_was_cut_off(run):
     not_quiet(run, 20)
     run.limits(drain_limit_s=None)
     run.drop(DELIVERIES, "sink_stop")
+
+
+@bad(unknown="stuck drained metric_drift")
+def stuck_over_the_limit_and_the_last_look_was_blind(run):
+    not_delivered(run, "RETRY")
+    not_quiet(run, 20, seen=False)
+    run.limits(drain_limit_s=20.0)
 
 
 # -- duplicates ---------------------------------------------------------------------------------------
@@ -371,6 +379,75 @@ def said_failed_on_the_way(run):
     read_status(run, 3.3, "FAILURE")
 
 
+@bad(fail="false_failed")
+def said_cancelled_at_the_end(run):
+    run.find(LEDGER, "job", key=key(3))["state"] = "REVOKED"
+    run.counters(sent=9)
+
+
+@bad(fail="false_failed")
+def said_cancelled_on_the_way(run):
+    read_status(run, 3.3, "REVOKED")
+
+
+def ends_as(run: Run, state: str, detail: str | None = None) -> None:
+    """The mail is delivered; the API's last word on its job is another one."""
+    run.find(LEDGER, "job", key=key(3)).update(state=state, detail=detail)
+    run.counters(sent=9)
+
+
+@bad(fail="unfinished")
+def delivered_and_started_for_ever(run):
+    ends_as(run, "STARTED")
+
+
+@bad(fail="unfinished")
+def delivered_and_forgotten_by_a_policy_that_promises_nothing(run):
+    ends_as(run, "STARTED", "task-3")
+    run.plan["delivery"] = "none"
+
+
+@bad(fail="unfinished")
+def delivered_and_merely_in_doubt(run):
+    ends_as(run, "RETRY", "in doubt")
+
+
+@bad(fail="unfinished")
+def one_held_in_doubt_does_not_excuse_another(run):
+    ends_as(run, "RETRY", "in doubt, held for an operator")
+    run.find(LEDGER, "job", key=key(4))["state"] = "PENDING"
+    run.counters(sent=8)
+
+
+@bad(unknown="unfinished drained metric_drift")
+def delivered_and_still_at_work(run):
+    ends_as(run, "STARTED")
+    not_quiet(run, 20)
+
+
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
+def unfinished_is_not_proven_by_a_torn_ledger(run):
+    ends_as(run, "STARTED")
+    run.drop(LEDGER, "ledger_end")
+
+
+@bad(unknown=f"{NO_SINK} metric_drift evidence")
+def unfinished_is_not_proven_by_a_sink_that_was_cut_off(run):
+    ends_as(run, "STARTED")
+    run.drop(DELIVERIES, "sink_stop")
+
+
+@bad(unknown="drained bite recovery lease_recovery story evidence unfinished")
+def unfinished_is_not_proven_by_an_experiment_with_a_gap(run):
+    ends_as(run, "STARTED")
+    gap(run)
+
+
+def gap(run: Run) -> None:
+    """A record of the experiment is missing before the last one."""
+    run.find(EVENTS, "quiet")["seq"] = 77
+
+
 # -- counters -----------------------------------------------------------------------------------------
 
 
@@ -444,7 +521,7 @@ def heal_was_read_back_without_words(run):
     run.find(EVENTS, "healed")["read_back"] = " "
 
 
-@bad(unknown="bite evidence lease_recovery recovery drained")
+@bad(unknown="bite story evidence lease_recovery recovery drained")
 def bite_of_a_fault_that_was_never_injected(run):
     run.add(EVENTS, 6, "bite", fault="ghost-1", proof="?")
 
@@ -496,6 +573,78 @@ def quiet_after_the_limit(run):
     run.limits(drain_limit_s=3)
 
 
+@bad(unknown="drained metric_drift")
+def not_quiet_within_the_limit_and_the_last_look_was_blind(run):
+    not_quiet(run, 20, seen=False)
+    run.limits(drain_limit_s=20)
+
+
+@bad(unknown="drained metric_drift")
+def called_quiet_by_a_blind_look(run):
+    run.find(EVENTS, "quiet")["seen"] = False
+    run.limits(drain_limit_s=3)
+
+
+@bad(unknown="bite")
+def every_kill_of_a_worker_found_it_idle(run):
+    run.plan["expect_faults"] = ["kill-group"]
+    run.fault("kill-group-1", "kill-group")
+    run.kill(4.99)
+
+
+@bad(unknown="bite")
+def every_kill_of_a_child_found_it_idle(run):
+    run.plan["expect_faults"] = ["sever", "kill-child"]
+    run.fault()
+    run.fault("kill-child-1", "kill-child")
+    run.kill(4.99)
+
+
+@bad(unknown="story")
+def nobody_says_whether_the_story_was_told(run):
+    run.drop(EVENTS, "story")
+
+
+@bad(unknown="story")
+def story_was_cut(run):
+    run.find(EVENTS, "story").update(told=False, why="the load ended before the story did")
+
+
+@bad(unknown="story")
+def story_was_cut_and_then_called_told(run):
+    run.add(EVENTS, LOAD_END - 1, "story", told=False, why=None)
+
+
+@bad(unknown="story")
+def harness_failed(run):
+    run.add(EVENTS, STOP, "harness_failed", why="not undone: processes [7] cannot be ended")
+
+
+@bad(unknown="story")
+def nobody_says_how_the_load_ended(run):
+    run.drop(EVENTS, "load_exit")
+
+
+@bad(unknown="story")
+def load_ended_with_an_error(run):
+    run.find(EVENTS, "load_exit")["status"] = 1
+
+
+@bad(unknown="story")
+def load_was_killed(run):
+    run.find(EVENTS, "load_exit")["status"] = -9
+
+
+@bad(unknown="story")
+def load_was_not_seen_to_end(run):
+    run.find(EVENTS, "load_exit")["status"] = None
+
+
+@bad(unknown="story")
+def one_of_two_loads_ended_with_an_error(run):
+    run.add(EVENTS, LOAD_END, "load_exit", status=3)
+
+
 def kill_in_flight(run: Run, stored_at: float | None) -> None:
     """Job 3 is leased at 3.1 s by a worker that dies at 3.3 s."""
     run.kill(3.3, pid=100, children=(101,))
@@ -503,10 +652,14 @@ def kill_in_flight(run: Run, stored_at: float | None) -> None:
     if stored_at is None:
         not_delivered(run, "PENDING")
     else:
-        stored = run.find(DELIVERIES, "stored", key=key(3))
-        stored["at_s"] = stored_at
-        run.find(DELIVERIES, "reply", mail=stored["mail"])["at_s"] = stored_at + 0.001
-        run.find(DELIVERIES, "session_end", session=stored["session"])["at_s"] = stored_at + 0.1
+        stored_late(run, 3, stored_at)
+
+
+def stored_late(run: Run, number: int, at_s: float) -> None:
+    stored = run.find(DELIVERIES, "stored", key=key(number))
+    stored["at_s"] = at_s
+    run.find(DELIVERIES, "reply", mail=stored["mail"])["at_s"] = at_s + 0.001
+    run.find(DELIVERIES, "session_end", session=stored["session"])["at_s"] = at_s + 0.1
 
 
 @bad(fail="lease_recovery")
@@ -525,10 +678,84 @@ def late_after_a_kill_is_not_proven_by_a_sink_that_was_cut_off(run):
     run.drop(DELIVERIES, "sink_stop")
 
 
-@bad(unknown="held given_up false_sent false_failed lease_recovery metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished lease_recovery metric_drift evidence")
 def a_kill_and_a_torn_ledger(run):
     kill_in_flight(run, 12)
     run.drop(LEDGER, "ledger_end")
+
+
+def down(run: Run, name: str, at_s: float, healed_s: float | None, kind: str = "kill-group") -> None:
+    """A fault that takes processes away, from its injection to its end as read back."""
+    run.add(EVENTS, at_s, "inject", fault=name, kind=kind, detail="")
+    run.add(EVENTS, at_s + 0.01, "bite", fault=name, proof="14 processes ended")
+    run.add(EVENTS, at_s + 0.02, "heal", fault=name)
+    if healed_s is not None:
+        run.add(EVENTS, healed_s, "healed", fault=name, read_back="restarted and ready")
+        run.add(EVENTS, healed_s + 1, "recovered", fault=name, after_s=0.9)
+
+
+def all_down(run: Run, stored_at: float | None, healed_s: float | None = 14.3) -> None:
+    """Both groups are killed at 3.3 s, and back 11 s later; the lease of 8 s ends before that."""
+    run.plan["lease_s"] = 8
+    kill_in_flight(run, stored_at)
+    down(run, "kill-group-1", 3.31, healed_s)
+
+
+@bad(fail="lease_recovery")
+def late_after_all_workers_were_back(run):
+    all_down(run, 18.3)
+
+
+@bad(fail="lease_recovery lost")
+def never_stored_after_all_workers_were_back(run):
+    all_down(run, None)
+
+
+@bad(fail="lease_recovery")
+def a_fault_that_kills_nothing_is_no_excuse(run):
+    run.plan["lease_s"] = 8
+    kill_in_flight(run, 14.6)
+    down(run, "sever-1", 3.31, 14.3, "sever")
+
+
+@bad(fail="lease_recovery")
+def a_kill_that_was_over_before_is_no_excuse(run):
+    kill_in_flight(run, 16.5)
+    down(run, "kill-group-1", 1.0, 3.2)
+
+
+@bad(fail="lease_recovery")
+def a_kill_after_the_time_was_up_is_no_excuse(run):
+    kill_in_flight(run, 18.0)
+    down(run, "kill-group-1", 16.4, 17.9)
+
+
+@bad(unknown="lease_recovery bite")
+def late_after_a_kill_whose_end_is_not_on_record(run):
+    all_down(run, 14.6, healed_s=None)
+    run.add(EVENTS, 15, "recovered", fault="kill-group-1", after_s=0.9)
+
+
+@bad(fail="lease_recovery", unknown="bite")
+def late_after_one_kill_and_perhaps_after_another(run):
+    kill_in_flight(run, 16.5)
+    run.kill(18.0, pid=300, children=())
+    down(run, "kill-group-2", 18.0, None)
+    run.add(EVENTS, 35, "recovered", fault="kill-group-2", after_s=0.9)
+    run.find(LEDGER, "job", key=key(9))["trail"] = [event(17.5, "leased", 1, "h:300")]
+    stored_late(run, 9, 31.5)
+
+
+@bad(unknown="lease_recovery", fail="lost")
+def never_stored_by_a_run_that_ended_before_the_time_was_up(run):
+    kill_in_flight(run, None)
+    run.add(EVENTS, 16.0, "phase", name="stop")
+
+
+@bad(unknown="drained bite recovery lease_recovery story evidence")
+def late_after_a_kill_is_not_proven_by_an_experiment_with_a_gap(run):
+    kill_in_flight(run, 16.5)
+    gap(run)
 
 
 # -- the load -----------------------------------------------------------------------------------------
@@ -548,6 +775,49 @@ def due_and_never_sent(run):
 @bad(unknown="offered")
 def the_load_says_that_it_sent_more(run):
     run.find(SUBMISSIONS, "load_stop").update(sent=11)
+
+
+@bad(unknown="offered")
+def the_load_broke(run):
+    run.find(SUBMISSIONS, "load_stop")["reason"] = "load broken: OSError: disk full"
+
+
+@bad(unknown="offered")
+def the_load_could_not_hold_its_schedule(run):
+    run.find(SUBMISSIONS, "load_stop")["max_late_s"] = 1.01
+
+
+@bad(unknown="offered")
+def the_load_ran_at_another_rate(run):
+    run.find(SUBMISSIONS, "load_start")["rate_per_s"] = 9
+
+
+@bad(unknown="offered")
+def the_load_ran_with_another_seed(run):
+    run.find(SUBMISSIONS, "load_start")["seed"] = 8
+
+
+def second_load(run: Run, **start) -> None:
+    """A load is several processes: each says the rate and the seed of the whole run."""
+    fields = {"rate_per_s": 10, "seed": 7, "target": "http://x", "schedule": "constant"}
+    run.add(SUBMISSIONS, 0, "load_start", writer="second", **{**fields, **start})
+    run.add(SUBMISSIONS, LOAD_END, "load_stop", writer="second", due=0, sent=0, max_late_s=0, reason="signal")
+
+
+@bad(unknown="offered")
+def one_of_two_loads_ran_with_another_seed(run):
+    second_load(run, seed=8)
+
+
+@bad(unknown="offered")
+def the_first_of_two_loads_could_not_hold_its_schedule(run):
+    run.find(SUBMISSIONS, "load_stop")["max_late_s"] = 1.01
+    second_load(run)
+
+
+@bad(unknown=f"{NO_LOAD} metric_drift evidence")
+def the_load_does_not_say_its_rate(run):
+    run.find(SUBMISSIONS, "load_start")["rate_per_s"] = None
 
 
 # -- the evidence -------------------------------------------------------------------------------------
@@ -629,28 +899,28 @@ def record_of_another_run(run):
     run.add(DELIVERIES, 5, "data_begin", session="s3")["run"] = "t-2"
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def ledger_was_cut_off(run):
     run.drop(LEDGER, "ledger_end")
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def ledger_did_not_answer_everything(run):
     run.find(LEDGER, "ledger_end").update(answered=9)
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def accepted_job_was_not_asked_for(run):
     run.drop(LEDGER, "job", key=key(3))
     run.counters(sent=9)
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def accepted_job_is_unknown_to_the_system(run):
     run.find(LEDGER, "job", key=key(3)).update(http=404, state=None)
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def one_job_stands_twice_in_the_ledger(run):
     run.ledger(3)
     run.find(LEDGER, "ledger_end").update(asked=11, answered=11)
@@ -693,7 +963,7 @@ def last_line_of_the_sink_is_torn(run):
     return truncated(DELIVERIES)
 
 
-@bad(unknown="drained metric_drift bite recovery lease_recovery evidence")
+@bad(unknown=NO_EVENTS)
 def last_line_of_the_experiment_is_torn(run):
     return truncated(EVENTS)
 
@@ -703,7 +973,7 @@ def last_line_of_the_scrapes_is_torn(run):
     return truncated(METRICS)
 
 
-@bad(unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def last_line_of_the_ledger_is_torn(run):
     return truncated(LEDGER)
 
@@ -732,7 +1002,7 @@ def sink_file_is_empty(run):
     return lambda folder: (folder / DELIVERIES).write_bytes(b"")
 
 
-@bad(unknown="drained bite recovery lease_recovery metric_drift evidence")
+@bad(unknown=NO_EVENTS)
 def experiment_file_is_missing(run):
     return lambda folder: (folder / EVENTS).unlink()
 
@@ -753,7 +1023,7 @@ def lost_though_refused_for_good_since_nobody_gave_it_up(run):
     refuse(run, 550, "rcpt", key(3))
 
 
-@bad(fail="lost", unknown="held given_up false_sent false_failed metric_drift evidence")
+@bad(fail="lost", unknown="held given_up false_sent false_failed unfinished metric_drift evidence")
 def lost_without_a_state_on_record(run):
     not_delivered(run, "PENDING")
     run.find(LEDGER, "job", key=key(3)).update(http=None, state=None)
@@ -778,7 +1048,7 @@ def leased_again_too_late_before_the_next_kill(run):
     run.kill(17.2, pid=202, children=())
 
 
-@bad(unknown="drained metric_drift bite recovery lease_recovery evidence")
+@bad(unknown=NO_EVENTS)
 def torn_experiment_with_a_fault(run):
     run.fault()
     return truncated(EVENTS)

@@ -7,8 +7,19 @@ import pytest
 from reports.evidence import DELIVERIES, EVENTS, LEDGER, METRICS, SUBMISSIONS
 from reports.verdict import judge
 
-from .bad import copy, kill_in_flight, not_delivered, refuse, refused_job, unflushed
-from .runs import Run, event, key
+from .bad import (
+    all_down,
+    copy,
+    down,
+    ends_as,
+    kill_in_flight,
+    not_delivered,
+    refuse,
+    refused_job,
+    second_load,
+    unflushed,
+)
+from .runs import STOP, Run, event, key
 
 
 @pytest.fixture
@@ -219,3 +230,105 @@ def test_a_later_kill_of_another_worker_does_not_matter(run, tmp_path):
     run.kill(15.0, pid=900, children=())
     first, second = passes(run, tmp_path).kills
     assert (first["in_flight"], second["in_flight"]) == (1, 0)
+
+
+# -- nobody was there who could lease -----------------------------------------------------------------
+
+
+def test_in_flight_while_all_workers_were_down_and_stored_when_they_were_back(run, tmp_path):
+    all_down(run, 14.6)
+    verdict = passes(run, tmp_path)
+    assert check(verdict, "lease_recovery").details["max_s"] == 11.3
+
+
+def test_in_flight_and_the_lease_ended_while_a_second_kill_held_all_workers_down(run, tmp_path):
+    run.plan["lease_s"] = 8
+    kill_in_flight(run, 21.0)
+    down(run, "kill-group-1", 3.31, 9.0)
+    run.kill(10.9, pid=300, children=())
+    down(run, "kill-group-2", 10.91, 20.5)
+    passes(run, tmp_path)
+
+
+def test_in_flight_and_a_third_kill_came_as_soon_as_the_second_was_over(run, tmp_path):
+    """Within 3 s of the return nobody had to have leased it yet."""
+    run.plan["lease_s"] = 8
+    kill_in_flight(run, 27.0)
+    for name, at_s, healed_s in (("a", 22.0, 26.0), ("b", 3.31, 9.0), ("c", 10.91, 20.5)):
+        down(run, f"kill-group-{name}", at_s, healed_s)
+    passes(run, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["kill-child", "kill-redis"])
+def test_in_flight_while_redis_or_a_child_was_down(kind, run, tmp_path):
+    run.plan["lease_s"] = 8
+    kill_in_flight(run, 17.2)
+    down(run, f"{kind}-1", 12.0, 14.3, kind)
+    passes(run, tmp_path)
+
+
+def test_in_flight_and_stored_in_time_whatever_became_of_the_fault(run, tmp_path):
+    kill_in_flight(run, 16.2)
+    down(run, "kill-group-1", 3.31, None)
+    verdict = judge(run.write(tmp_path))
+    assert check(verdict, "lease_recovery").verdict == "pass"
+
+
+# -- a kill must hit something, where that can be known ------------------------------------------------
+
+
+def test_one_kill_of_two_hit_a_mail(run, tmp_path):
+    run.plan["expect_faults"] = ["kill-group"]
+    kill_in_flight(run, 14.0)
+    down(run, "kill-group-1", 3.31, 5.0)
+    run.kill(15.5, pid=300, children=())
+    down(run, "kill-group-2", 15.51, 17.0)
+    passes(run, tmp_path)
+
+
+def test_nobody_knows_what_a_worker_held_without_leases(run, tmp_path):
+    run.plan.update(expect_faults=["kill-group"], delivery="none")
+    for job in run.files[LEDGER]:
+        job["trail"] = []
+    run.kill(15.5)
+    down(run, "kill-group-1", 15.51, 17.0)
+    passes(run, tmp_path)
+
+
+def test_a_kill_of_redis_need_not_hit_a_mail(run, tmp_path):
+    run.plan["expect_faults"] = ["kill-redis"]
+    run.kill(15.5, pid=300, children=())
+    down(run, "kill-redis-1", 15.51, 17.0, "kill-redis")
+    passes(run, tmp_path)
+
+
+# -- the status, the load, the drain ------------------------------------------------------------------
+
+
+def test_delivered_and_held_in_doubt_is_listed(run, tmp_path):
+    ends_as(run, "RETRY", "in doubt, held for an operator: nobody can be asked")
+    found = check(passes(run, tmp_path), "unfinished")
+    assert (found.keys, found.details["held"]) == ((key(3),), 1)
+    assert "held in doubt" in found.summary
+
+
+def test_two_loads_that_each_say_the_whole_rate(run, tmp_path):
+    second_load(run)
+    run.add(EVENTS, 20, "load_exit", status=0)
+    passes(run, tmp_path)
+
+
+def test_late_by_just_the_limit(run, tmp_path):
+    run.find(SUBMISSIONS, "load_stop")["max_late_s"] = 1.0
+    passes(run, tmp_path)
+
+
+def test_an_older_run_does_not_say_whether_it_saw_everything(run, tmp_path):
+    run.find(EVENTS, "quiet").pop("seen")
+    passes(run, tmp_path)
+
+
+def test_a_blind_look_that_was_followed_by_a_good_one(run, tmp_path):
+    run.add(EVENTS, 25, "not_quiet", after_s=2, detail="due ?", seen=False)
+    run.add(EVENTS, STOP - 1, "phase", name="stop")
+    passes(run, tmp_path)

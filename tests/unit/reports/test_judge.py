@@ -89,6 +89,26 @@ def test_nothing_accepted_acquits_nobody(tmp_path):
     assert about_mail_too <= about_mail
 
 
+def test_the_reason_names_the_root_before_what_follows_from_it(tmp_path):
+    """A run in which no load ever spoke, one that offered nothing, and one whose story was cut."""
+    silent, idle, cut = Run.sound(), Run.sound(jobs=0), Run.sound()
+    silent.files[SUBMISSIONS].clear()
+    bad.story_was_cut(cut)
+    bad.not_quiet(cut, 20)
+    silent, idle, cut = (judge(run.write(tmp_path / str(n))) for n, run in enumerate((silent, idle, cut)))
+    assert silent.reason.startswith("evidence: ")
+    assert "; offered: no job was due" in silent.reason
+    assert idle.reason.startswith("offered: no job was due; accepted: 0 jobs accepted")
+    assert cut.reason.startswith("story: the story was not told to its end: the load ended before")
+
+
+def test_a_run_that_says_nothing_of_its_story_is_told_apart_from_a_cut_one(tmp_path):
+    run = Run.sound()
+    run.drop(EVENTS, "story")
+    found = check(judge(run.write(tmp_path)), "story")
+    assert found.summary == "no record says whether the story was told to its end"
+
+
 def test_worst():
     assert worst(["pass", "unknown", "fail"]) == "fail"
     assert worst(["pass", "unknown"]) == "unknown"

@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,8 @@ def settings():
 class ScriptedServer:
     """Speaks from a script, one list per connection: bytes answer the next line, and words act.
 
-    `"close"` ends the connection, `"silence"` stops answering, `"data"` reads up to the final dot first.
+    `"close"` ends the connection, `"silence"` stops answering, `("data", reply)` reads up to the final dot first,
+    and `(certificate, reply)` encrypts after its reply.
     Everything received is kept in `heard`, one bytes object per connection.
     """
 
@@ -51,7 +54,7 @@ class ScriptedServer:
             return
         buffer = b""
         for step in rest:
-            end = b"\r\n.\r\n" if isinstance(step, tuple) else b"\r\n"
+            end = b"\r\n.\r\n" if isinstance(step, tuple) and step[0] == "data" else b"\r\n"
             reply = step[1] if isinstance(step, tuple) else step
             while end not in buffer:
                 try:
@@ -65,6 +68,10 @@ class ScriptedServer:
             buffer = buffer.partition(end)[2]
             if not self._say(connection, reply):
                 return
+            if isinstance(step, tuple) and isinstance(step[0], Path):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(step[0])
+                connection = context.wrap_socket(connection, server_side=True)  # noqa: PLW2901
         try:
             while data := connection.recv(65536):
                 self.heard[number] += data

@@ -1,11 +1,15 @@
 """Every shape of reply, at every stage, against a real socket."""
 
+import shutil
+import subprocess
 import time
 
 import pytest
 
 from system.delivery.mailer import Mailer
 from system.delivery.message import dot_stuffed
+from system.delivery.session import Session
+from tests.conftest import need
 
 HELLO = [b"220 hi\r\n", b"250 me\r\n"]
 UP_TO_354 = [*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"]
@@ -41,6 +45,30 @@ def mailer(settings):
     yield make
     for one in made:
         one.drop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for `localhost` and its key in one file."""
+    need(shutil.which("openssl"), "openssl")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(path), "-out", f"{path}.cert"]
+    subprocess.run(command, check=True, capture_output=True)
+    with path.open("ab") as both:
+        both.write(path.with_name("both.pem.cert").read_bytes())
+    return path
 
 
 def send(mailer, gate=None):
@@ -86,7 +114,7 @@ def test_only_a_complete_reply_to_the_dot_decides(server, mailer, answer, kind):
     [
         (b"450 later\r\n", "retry"),
         (b"550 no\r\n", "failed"),
-        (b"530 log in\r\n", "login"),
+        (b"530 log in\r\n", "here"),
         (b"25\r\n", "retry"),
         ([b"25"], "retry"),
         ("close", "retry"),
@@ -96,6 +124,9 @@ def test_only_a_complete_reply_to_the_dot_decides(server, mailer, answer, kind):
 def test_a_refusal_before_the_354_is_definite(server, mailer, stage, answer, kind):
     good = {"mail": 2, "rcpt": 3, "data": 4}[stage]
     outcome = send(mailer(server([*UP_TO_354[:good], answer, b"250 reset\r\n"])))
+    if kind == "here":
+        # Once MAIL is accepted the login is good, and this is a refusal like any other.
+        kind = "login" if stage == "mail" else "failed"
     assert (outcome.kind, outcome.stage) == (kind, stage)
 
 
@@ -226,7 +257,101 @@ def test_a_dribbled_reply_has_one_limit(server, mailer):
 
 def test_probe_tells_whether_a_login_works(server, mailer):
     offer = b"250-me\r\n250 AUTH PLAIN\r\n"
-    good = server([b"220 hi\r\n", offer, b"235 ok\r\n", b"250 ok\r\n"])
+    good = server([b"220 hi\r\n", offer, b"235 ok\r\n", b"250 ok\r\n", b"250 ok\r\n"])
     bad = server([b"220 hi\r\n", offer, b"535 no\r\n"])
     assert mailer(good, smtp_username="u", smtp_password="p").probe().kind == "sent"
     assert mailer(bad, smtp_username="u", smtp_password="p").probe().kind == "login"
+
+
+def test_starttls_checks_the_certificate_and_sends(server, mailer, certificate):
+    script = [
+        b"220 hi\r\n",
+        b"250-me\r\n250 STARTTLS\r\n",
+        (certificate, b"220 go\r\n"),
+        *at_dot(b"250 ok\r\n")[1:],
+    ]
+    good = mailer(server(script), smtp_starttls=True, smtp_host="localhost", smtp_ca_file=str(certificate))
+    assert send(good).kind == "sent"
+    untrusted = send(mailer(server(script), smtp_starttls=True, smtp_host="localhost"))
+    assert (untrusted.kind, "CERTIFICATE_VERIFY_FAILED" in untrusted.words) == ("retry", True)
+    wrong_name = send(mailer(server(script), smtp_starttls=True, smtp_ca_file=str(certificate)))
+    assert (wrong_name.kind, "CERTIFICATE_VERIFY_FAILED" in wrong_name.words) == ("retry", True)
+
+
+@pytest.mark.parametrize(
+    ("where", "kind"), [("open", "retry"), ("command", "retry"), ("send", "retry"), ("getreply", "in_doubt")]
+)
+def test_what_nobody_expected_is_an_outcome(server, mailer, monkeypatch, where, kind):
+    """A bug of ours must be backed off and aged like every failure, and never look certain after the dot."""
+    sender = mailer(server(at_dot(b"250 stored\r\n"), at_dot(b"250 stored\r\n")))
+
+    def broken(*_):
+        raise ZeroDivisionError("bug")
+
+    real = Session.send
+
+    def at_the_dot(session, data):
+        real(session, data)
+        if data == b".\r\n":
+            monkeypatch.setattr(Session, "getreply", broken)
+
+    monkeypatch.setattr(Session, *(("send", at_the_dot) if where == "getreply" else (where, broken)))
+    outcome = send(sender)
+    assert (outcome.kind, "ZeroDivisionError" in outcome.words) == (kind, True)
+    assert sender._session is None
+    monkeypatch.undo()
+    if where != "open":
+        assert send(sender).kind == "sent"
+
+
+def test_a_bug_in_the_probe_is_no_login(mailer, server, monkeypatch):
+    monkeypatch.setattr(Session, "open", lambda *_: 1 / 0)
+    assert mailer(server()).probe().kind == "retry"
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+def test_a_conversation_out_of_step_is_begun_anew(server, mailer, code, stage):
+    good = {"mail": 2, "rcpt": 3, "data": 4}[stage]
+    listening = server([*UP_TO_354[:good], b"%d what\r\n" % code], at_dot(b"250 stored\r\n"))
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["retry", "sent"]
+
+
+def test_a_reply_before_the_dot_leaves_no_dot_on_the_wire(server, mailer):
+    listening = server([*UP_TO_354[:-1], b"354 go\r\n451 too much\r\n"])
+    outcome = send(mailer(listening))
+    assert (outcome.kind, outcome.stage) == ("retry", "body")
+    listening.stop()
+    assert b"\r\n.\r\n" not in listening.heard[0]
+
+
+@pytest.mark.parametrize("code", [b"530", b"535"])
+def test_a_login_lost_on_a_kept_connection_is_tried_anew(server, mailer, code):
+    listening = server([*at_dot(b"250 stored\r\n"), code + b" log in\r\n"], at_dot(b"250 stored\r\n"))
+    sender = mailer(listening)
+    assert [send(sender).kind, send(sender).kind] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [(b"530 no", "login"), (b"421 bye", "retry"), (b"550 not you", "sent"), (b"451 later", "sent")],
+)
+def test_the_probe_asks_at_mail_too(server, mailer, reply, kind):
+    assert mailer(server([*HELLO, reply + b"\r\n", b"250 ok\r\n"])).probe().kind == kind
+
+
+def test_a_slow_login_renews_the_lease_and_is_kept_when_it_is_lost(server, mailer):
+    asked = []
+
+    class Losing(Gate):
+        def still_mine(self):
+            asked.append(self)
+            return False
+
+    listening = server([*at_dot(b"250 stored\r\n")])
+    sender = mailer(listening)
+    assert send(sender, Losing()).kind == "stale"
+    assert len(asked) == 3, "after the banner, after EHLO, before MAIL"
+    assert send(sender).kind == "sent"
+    assert len(listening.heard) == 1
