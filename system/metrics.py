@@ -7,15 +7,26 @@ script as the record.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 
+def _remove(path: str, maker: int) -> None:
+    # Forked children inherit this, and must leave their parent its directory.
+    if os.getpid() == maker:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def multiprocess_dir() -> Path:
     """The directory that the processes of this service share; made here when the environment names none."""
-    path = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="mailstorm-metrics-")
+    path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not path:
+        path = tempfile.mkdtemp(prefix="mailstorm-metrics-")
+        atexit.register(_remove, path, os.getpid())
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = path
     Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery.LEDGER
     # Redis with the job records: the truth. Wants appendonly yes and maxmemory-policy noeviction.
     ledger_url: str = "redis://127.0.0.1:6379/0"
-    # Redis (or another broker of Celery's) for the hints. May be lost without losing a job.
+    # Redis for the hints. May be lost without losing a job.
     broker_url: str = "redis://127.0.0.1:6379/1"
     # Longest wait for one connect or one command of the ledger.
     redis_timeout_s: Seconds = 2
@@ -87,7 +87,8 @@ class Settings(BaseSettings):
     # First and longest wait before a hint that led to nothing is published again; doubles in between.
     republish_first_s: Seconds = 5
     republish_max_s: Seconds = 60
-    # Exponential backoff with full jitter after a temporary refusal; after max_age_s the job fails.
+    # Exponential backoff with full jitter after a temporary refusal. The job fails max_age_s after the first
+    # of them; time in which logins were refused, or in which the mail was in doubt, does not count.
     retry_base_s: Seconds = 1
     retry_cap_s: Seconds = 60
     max_age_s: Seconds = 86_400
@@ -128,6 +129,13 @@ class Settings(BaseSettings):
     def _redis(cls, value: str) -> str:
         if not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("allowed: redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://")):
+            raise ValueError("allowed: redis:// or rediss://; RabbitMQ and others are not supported yet")
         return value
 
     @field_validator("receipts_url")

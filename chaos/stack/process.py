@@ -20,6 +20,7 @@ from chaos.errors import HarnessError
 from loadtests.launch import stop as end_group
 
 RESTART_DELAY_S = 0.3
+DEAD_LIMIT_S = 2.0
 POLL_S = 0.05
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
@@ -102,7 +103,7 @@ class Managed:
             if self.running and self.spec.ready():
                 return
             last_alive = now if self.running else last_alive
-            if now - last_alive > 3 * RESTART_DELAY_S:
+            if now - last_alive > DEAD_LIMIT_S:
                 break  # dead, and nobody has restarted it
             time.sleep(POLL_S)
         raise HarnessError(

@@ -60,8 +60,7 @@ class Figures(Collector):
         for queue, length in depth.queues.items():
             lengths.add_metric([queue], length)
         yield lengths
-        if depth.unacked is not None:
-            yield GaugeMetricFamily("mail_broker_unacked", "Messages held by workers", depth.unacked)
+        yield GaugeMetricFamily("mail_broker_unacked", "Messages held by workers", depth.unacked)
 
 
 def _of_ledger(seen: Overview) -> Iterator[Metric]:

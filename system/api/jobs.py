@@ -37,6 +37,9 @@ def create() -> Response:
     accepted = _accept(uuid.uuid4().hex, key, wanted)
     if accepted.how == "conflict":
         raise Problem(422, "idempotency-conflict", "this Idempotency-Key was used with another body")
+    if accepted.state == "gone":
+        words = "this key's job was accepted and its record is lost: nobody can say how it ended"
+        raise Problem(410, "unknown-job", words)
     hit("api.after_accept")
     if accepted.how == "new":
         context().hints.offer(accepted.job_id)

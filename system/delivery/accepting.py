@@ -80,7 +80,7 @@ class Acceptance:
             request.subject,
             request.body,
         )
-        return self._twice((*args, first_look, s.job_ttl_s, s.idempotency_ttl_s))
+        return self._twice((*args, first_look, s.job_ttl_s, s.idempotency_ttl_s, s.mail_domain))
 
     def close(self) -> None:
         """Closes the connections of this acceptance."""

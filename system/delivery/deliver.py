@@ -57,7 +57,7 @@ def attempt(parts: Parts, lease: Lease, hint: str, gate: LeaseGate) -> Outcome:
     """One attempt to send; a mail that cannot be built fails for good."""
     s = parts.settings
     try:
-        raw = build(lease, s.mail_from, s.mail_domain, parts.worker, hint)
+        raw = build(lease, s.mail_from, lease.mail.domain or s.mail_domain, parts.worker, hint)
     except ValueError as error:
         return Outcome("failed", "connect", f"the mail cannot be built: {error}")
     return parts.mailer.send(raw, lease.mail.to, gate)
@@ -73,7 +73,7 @@ def record(parts: Parts, lease: Lease, outcome: Outcome) -> str:
         "login": lambda: ledger.login_refused(*key),
         "retry": lambda: ledger.retry(*key),
         # Nothing was sent, but the token may still be the current one: then waiting for its end is a waste.
-        "stale": lambda: ledger.retry(*key),
+        "stale": lambda: ledger.retry(*key, strike=False),
     }
     if outcome.kind == "in_doubt":
         return "by the end of its lease"

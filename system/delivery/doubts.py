@@ -34,7 +34,9 @@ def settle(parts: Parts, job_id: str, owner: str) -> bool:
 
 def _answer(parts: Parts, job_id: str) -> tuple[Verdict, str]:
     if parts.receipts is not None:
-        receipt = parts.receipts.ask(message_id(job_id, parts.settings.mail_domain))
+        # As it was sent: a domain changed since would make the receiver deny every mail that it has.
+        domain = parts.ledger.domain(job_id) or parts.settings.mail_domain
+        receipt = parts.receipts.ask(message_id(job_id, domain))
         return receipt.answer, receipt.words
     if parts.settings.doubt_policy is DoubtPolicy.RESEND:
         return "resend", "nobody can be asked, DOUBT_POLICY=resend"

@@ -57,11 +57,13 @@ class Hints:
         """Closes the app's connections to the broker."""
         self._app.close()
 
-    def publish(self, task: str, *args: str, priority: int = OVERDUE) -> None:
-        """Publishes one task now, without a retry.
+    def publish(self, task: str, *args: str, priority: int = OVERDUE, expires: float | None = None) -> None:
+        """Publishes one task now, without a retry; `expires` is its life in seconds.
 
         Raises:
             Exception: whatever the transport raises; the message may or may not be queued.
 
         """
-        self._app.send_task(task, args=list(args), priority=priority, retry=False, ignore_result=True)
+        self._app.send_task(
+            task, args=list(args), priority=priority, expires=expires, retry=False, ignore_result=True
+        )

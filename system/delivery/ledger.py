@@ -29,8 +29,8 @@ def ms(seconds: float) -> int:
 
 def lease_from(answer: list[Any], job_id: str) -> Lease:
     """The lease in a script's `granted` answer."""
-    _, fence, key, to, subject, body = answer
-    return Lease(Mail(job_id, key or job_id, to, subject, body), int(fence))
+    _, fence, key, to, subject, body, domain = answer
+    return Lease(Mail(job_id, key or job_id, to, subject, body, domain), int(fence))
 
 
 class Ledger:
@@ -62,8 +62,11 @@ class Ledger:
         """Records true evidence; answers `sent`, `duplicate` or `` (the job is gone)."""
         return str(self._run("sent", job_id, fence, reply, worker)[1])
 
-    def retry(self, job_id: str, fence: int, error: str, worker: str) -> str:
-        """Records a definite, temporary no; answers the state it led to, or `stale`."""
+    def retry(self, job_id: str, fence: int, error: str, worker: str, *, strike: bool = True) -> str:
+        """Records a definite, temporary no; answers the state it led to, or `stale`.
+
+        Without a strike it is nobody's no (the lease was lost): the job neither backs off further nor ages.
+        """
         s = self._s
         times = (
             ms(s.retry_base_s),
@@ -71,11 +74,12 @@ class Ledger:
             random.random(),
             ms(s.max_age_s),
             ms(s.republish_first_s),
+            int(strike),
         )
         return str(self._run("retry", job_id, fence, error, worker, *times)[0])
 
     def fail(self, job_id: str, fence: int, error: str, worker: str) -> str:
-        """Records a definite, lasting no; answers `failed` or `stale`."""
+        """Records a definite, lasting no; answers `failed`, `stale`, or `in_doubt` (if resent)."""
         return str(self._run("fail", job_id, fence, error, worker)[0])
 
     def login_refused(self, job_id: str, fence: int, error: str, worker: str) -> str:
@@ -89,6 +93,14 @@ class Ledger:
         first = ms(self._s.login_probe_s)
         args = ("ok" if ok else "refused", reason, first, BACKOFF_CAP * first, random.random())
         return str(self._run("probed", *args)[0])
+
+    def login_is_refused(self) -> bool:
+        """Whether the login breaker is open."""
+        return bool(self.client.hget(PREFIX + "breaker", "open") == "1")
+
+    def domain(self, job_id: str) -> str:
+        """The right side of the job's Message-ID, as it was at its acceptance; empty if nobody wrote it."""
+        return str(self.client.hget(f"{PREFIX}job:{job_id}", "domain") or "")
 
     def ask(self, job_id: str, owner: str, for_s: float) -> bool:
         """Takes the right to ask for this job's receipt for `for_s` seconds."""
@@ -117,8 +129,8 @@ class Ledger:
         self._run("unclaim", ms(self._s.republish_first_s), PAUSE_AFTER_BROKER_LOSS_MS, *ids)
 
     def release_held(self) -> int:
-        """Makes held doubts due again, at most 1000 at a time; answers how many."""
-        return int(self._run("release_held")[1])
+        """Makes held doubts due again, of at most 1000 at a time; answers how many."""
+        return int(self._run("release_held", "ask" if self._s.receipts_url else "resend")[1])
 
     def beat(self) -> None:
         """Says that a relay lives although it claims nothing."""

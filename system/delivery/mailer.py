@@ -2,7 +2,7 @@
 
 Owned by one pool process; keeps one connection between mails. Asks a gate before anything irrevocable.
 Never retries a mail by itself, except that a kept connection found dead, or no longer logged in, before the
-354 is replaced once. No exception leaves it: what nobody expected is an outcome too, so that it is backed off.
+354 is replaced once. No exception leaves it: what nobody expected is an outcome too, and is backed off.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ class Mailer:
                 log.exception("unexpected at %s", self._stage)
             self.drop()
             words = f"{self._stage}: {type(error).__name__}: {error}"[:MAX_WORDS]
-            return Outcome("in_doubt" if self._stage == "dot" else "retry", self._stage, words), True
+            return self._broke_off(words), True
+
+    def _broke_off(self, words: str) -> Outcome:
+        return Outcome("in_doubt" if self._stage == "dot" else "retry", self._stage, words)
 
     def _attempt(self, raw: bytes, recipient: str, gate: Gate) -> Outcome:
         try:

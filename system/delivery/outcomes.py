@@ -55,10 +55,8 @@ def judge(stage: Stage, code: int, text: bytes | str) -> Outcome:
     if stage == "auth":
         # 421 is the server going away; every other refusal here concerns our credentials.
         return Outcome("login" if 400 <= code <= 599 and code != 421 else "retry", stage, words)
-    if stage in BEFORE_ANY_MAIL:
+    if stage in BEFORE_ANY_MAIL or (stage != "dot" and code in OUT_OF_STEP):
         return Outcome("retry", stage, words)
     if stage == "mail" and code in LOGIN_CODES:
         return Outcome("login", stage, words)
-    if stage != "dot" and code in OUT_OF_STEP:
-        return Outcome("retry", stage, words)
     return Outcome("failed" if 500 <= code <= 599 else "retry", stage, words)

@@ -59,7 +59,7 @@ def deliver_unguarded(parts: Parts, job_id: str, hint: str) -> str:
 def _attempt(parts: Parts, lease: Lease, hint: str) -> Outcome:
     s = parts.settings
     try:
-        raw = build(lease, s.mail_from, s.mail_domain, parts.worker, hint)
+        raw = build(lease, s.mail_from, lease.mail.domain or s.mail_domain, parts.worker, hint)
     except ValueError as error:
         return Outcome("failed", "connect", f"the mail cannot be built: {error}")
     return parts.mailer.send(raw, lease.mail.to, OpenGate(parts, lease.mail.job_id))

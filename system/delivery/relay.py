@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 
 import redis
@@ -24,10 +23,15 @@ from system.settings import DoubtPolicy, Settings, get_settings
 log = logging.getLogger(__name__)
 
 BATCH = 200
-# With more hints than this in the broker, workers have enough to do, and a lost hint loses no time.
+# While more overdue hints than this wait (they are consumed first), workers have enough to do. Then only
+# ended leases and doubts are published, and with a batch more than this nothing at all.
 BACKLOG = 100
+RELEASE_HELD_S = 10.0
 MAX_WAIT_S = 1.0
 ALIVE_S = 30.0
+# A probe that nobody ran in time is superseded by the next. Not shorter, because its end is an absolute time
+# and clocks differ.
+PROBE_LIVES_S = 5.0
 
 
 class Relay:
@@ -39,7 +43,9 @@ class Relay:
         self._hints = hints
         self._broker = broker
         self._broker_lost = False
-        self._stop = threading.Event()
+        # A plain flag: an Event may deadlock when it is set in a signal handler.
+        self._stopping = False
+        self._release_at = 0.0
         self._turned_at = time.monotonic()
         self.registry = CollectorRegistry()
         self.ticks = Counter("mail_relay_ticks_total", "Looks at the due set", registry=self.registry)
@@ -48,17 +54,16 @@ class Relay:
 
     def stop(self) -> None:
         """Ends the loop after its present step."""
-        self._stop.set()
+        self._stopping = True
 
     def run(self) -> None:
         """Looks, publishes and waits until stopped; no failure ends it."""
-        released, failures = False, 0
-        while not self._stop.is_set():
+        failures = 0
+        while not self._stopping:
             self._turned_at = time.monotonic()
             claimed = 0
             try:
-                if not released:
-                    released = self._release_held()
+                self._release_held()
                 claimed = self.tick()
                 failures = 0
             except Exception as error:
@@ -66,7 +71,12 @@ class Relay:
                 self.errors.inc()
                 log.warning("look %d in a row failed: %s: %s", failures, type(error).__name__, error)
             if claimed < BATCH:
-                self._stop.wait(min(MAX_WAIT_S, self._s.relay_interval_s * 2 ** min(failures, 10)))
+                self._wait(min(MAX_WAIT_S, self._s.relay_interval_s * 2 ** min(failures, 10)))
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
 
     def tick(self) -> int:
         """One look; answers how many jobs were due, at most a batch."""
@@ -76,12 +86,14 @@ class Relay:
             # Claiming without a broker would only make the intervals longer.
             self._broker.ping()
             self._broker_lost = False
-        probe, ids, looked_at = self._ledger.claim_due(BATCH, backlog=self._backlog())
+        overdue = self._overdue()
+        limit = BATCH if overdue <= BACKLOG + BATCH else 0
+        probe, ids, looked_at = self._ledger.claim_due(limit, backlog=overdue > BACKLOG)
         hit("relay.after_claim")
         done = 0
         try:
             if probe:
-                self._hints.publish(PROBE_LOGIN)
+                self._hints.publish(PROBE_LOGIN, expires=max(PROBE_LIVES_S, self._s.login_probe_s))
             for job_id in ids:
                 self._hints.publish(DELIVER, job_id)
                 done += 1
@@ -96,9 +108,9 @@ class Relay:
             log.info("published %d hints, first %s", done, ids[0])
         return looked_at
 
-    def _backlog(self) -> bool:
+    def _overdue(self) -> int:
         try:
-            return self._broker.waiting() > BACKLOG
+            return self._broker.overdue()
         except redis.RedisError:
             self._broker_lost = True
             raise
@@ -107,13 +119,15 @@ class Relay:
         """Whether the loop still turns."""
         return time.monotonic() - self._turned_at < ALIVE_S
 
-    def _release_held(self) -> bool:
-        if not self._s.receipts_url and self._s.doubt_policy is DoubtPolicy.HOLD:
-            return True
+    def _release_held(self) -> None:
+        nobody = not self._s.receipts_url and self._s.doubt_policy is DoubtPolicy.HOLD
+        if nobody or time.monotonic() < self._release_at:
+            return
         number = self._ledger.release_held()
         if number:
             log.info("%d held doubts can be settled now", number)
-        return number == 0
+        else:
+            self._release_at = time.monotonic() + RELEASE_HELD_S
 
     def close(self) -> None:
         """Closes every connection, once the loop has ended."""

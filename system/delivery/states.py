@@ -34,13 +34,17 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What is to be sent: the job's id, the client's key (or the id), one recipient, subject and text."""
+    """What is to be sent: the job's id, the client's key (or the id), one recipient, subject and text.
+
+    `domain` is the right side of its Message-ID; empty in records older than that field.
+    """
 
     job_id: str
     key: str
     to: str
     subject: str
     body: str
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,6 @@ def make_app(settings: Settings, socket_timeout_s: float = 5) -> Celery:
 
 
 def _transport_options(settings: Settings, socket_timeout_s: float) -> dict[str, object]:
-    if not settings.broker_url.startswith(("redis://", "rediss://")):
-        return {"confirm_publish": True}
     return {
         "visibility_timeout": settings.visibility_timeout_s,
         # kombu's default looks every 100 s, whatever the visibility time-out says.

@@ -7,6 +7,7 @@ worker at once; a receiver that cannot be asked is only a warning.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from celery import signals
@@ -21,15 +22,15 @@ log = logging.getLogger(__name__)
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _server: serving.MetricsServer | None = None
-_parts: Parts | None = None
+_own = threading.local()
 
 
 def parts() -> Parts:
-    """The tools of the process that calls."""
-    global _parts  # noqa: PLW0603 - one set of tools per process is the point
-    if _parts is None:
-        _parts = make_parts(get_settings())
-    return _parts
+    """The tools of the process that calls; in a pool of threads, of the thread."""
+    if not hasattr(_own, "parts"):
+        _own.parts = make_parts(get_settings())
+    found: Parts = _own.parts
+    return found
 
 
 def check_limits(settings: Settings) -> None:
@@ -70,13 +71,12 @@ def _on_start(**_: Any) -> None:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _on_fork(**_: Any) -> None:
-    global _parts  # noqa: PLW0603
-    _parts = None
+    _own.__dict__.clear()
     if _server:
         _server.close_socket()
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def _on_end(**_: Any) -> None:
-    if _parts:
-        _parts.mailer.quit()
+    if hasattr(_own, "parts"):
+        _own.parts.mailer.quit()

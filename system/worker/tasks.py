@@ -22,12 +22,16 @@ from system.worker.lifecycle import parts
 
 log = logging.getLogger(__name__)
 
+# A task id comes out of a message, and goes into a header.
+HINT_MAX = 200
+
 
 def hint_of(task: Task) -> str:
     """What led to this attempt, as it stands in X-Hint."""
     request: Any = task.request
     redelivered = (request.delivery_info or {}).get("redelivered")
-    return f"{request.id or 'direct'}{' redelivered' if redelivered else ''}"
+    name = "".join(c for c in str(request.id or "") if "!" <= c <= "~")[:HINT_MAX]
+    return f"{name or 'direct'}{' redelivered' if redelivered else ''}"
 
 
 @shared_task(name=DELIVER, bind=True, max_retries=5)  # type: ignore[untyped-decorator]
@@ -68,11 +72,13 @@ def _unguarded(task: Task, tools: Parts, job_id: str) -> None:
 
 @shared_task(name=PROBE_LOGIN)  # type: ignore[untyped-decorator]
 def probe_login() -> None:
-    """Tries the refused login once and tells the breaker."""
+    """Tries the refused login once and tells the breaker; does nothing when it is closed by now."""
     tools = parts()
-    outcome = tools.mailer.probe()
     try:
+        if not tools.ledger.login_is_refused():
+            return
+        outcome = tools.mailer.probe()
         state = tools.ledger.probed(outcome.kind == "sent", outcome.words)
         log.info("login probe: %s, breaker %s", outcome.words, state)
     except redis.RedisError as error:
-        log.warning("login probe: the breaker cannot be told: %s", error)
+        log.warning("login probe: the ledger cannot be asked or told: %s", error)

@@ -95,6 +95,7 @@ def assert_nothing_left_of(run: Finished) -> None:
     assert not (run.folder / "work").exists()
 
 
+@pytest.mark.slow
 def test_where_nobody_can_be_asked_held_doubts_are_neither_lost_nor_delivered(harness: Harness) -> None:
     """No receipts, DOUBT_POLICY=hold: every doubt stays with a person, and nothing is sent twice."""
     run = harness.run("run", "drop-after-dot", "--rate", "40", "--duration", "8", "--no-receipts")

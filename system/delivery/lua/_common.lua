@@ -2,6 +2,8 @@
 -- Never a transition itself. All keys carry the tag {mail}, so they share one cluster slot (KEYS[1] routes).
 local P = '{mail}:'
 local DUE, HELD, STATS, BREAKER, RELAY = P .. 'due', P .. 'held', P .. 'stats', P .. 'breaker', P .. 'relay'
+-- Those of the due set that do not merely wait their turn: leases and what became of them, and doubts.
+local FIRST = P .. 'first'
 local TRAIL_MAX = 50
 local TERMINAL = { sent = true, failed = true, cancelled = true }
 
@@ -13,7 +15,18 @@ local function job_key(id) return P .. 'job:' .. id end
 local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
 local function set(id, ...) redis.call('HSET', job_key(id), 'updated', NOW, ...) end
 local function count(field, by) redis.call('HINCRBY', STATS, field, by or 1) end
-local function look_at(id, at) redis.call('ZADD', DUE, at, id) end
+local function look_at(id, at)
+  redis.call('ZADD', DUE, at, id)
+  redis.call('ZADD', FIRST, 'XX', at, id)
+end
+local function look_first_at(id, at)
+  redis.call('ZADD', DUE, at, id)
+  redis.call('ZADD', FIRST, at, id)
+end
+local function look_no_more(id)
+  redis.call('ZREM', DUE, id)
+  redis.call('ZREM', FIRST, id)
+end
 
 local function note(id, event, fence, worker, detail)
   local key = P .. 'trail:' .. id
@@ -36,7 +49,7 @@ end
 local function finish(id, from, to)
   move(id, from, to)
   count(to)
-  redis.call('ZREM', DUE, id)
+  look_no_more(id)
   redis.call('ZREM', HELD, id)
   local v = get(id, 'ttl_s', 'idem', 'idem_ttl_s')
   redis.call('EXPIRE', job_key(id), v[1])
@@ -47,9 +60,23 @@ end
 -- The earlier conversation can no longer be completed, and nobody wrote down how it ended.
 local function doubt(id, fence, worker)
   move(id, 'sending', 'in_doubt')
-  set(id, 'asker', '', 'ask_every', 0, 'detail', 'no clear answer to the final dot')
+  set(id, 'asker', '', 'ask_every', 0, 'doubted', fence, 'doubted_at', NOW,
+    'detail', 'no clear answer to the final dot')
   count('in_doubt')
   note(id, 'in_doubt', fence, worker, 'the lease ended without an answer to the final dot')
+end
+
+-- A definite no for a mail that was sent again in doubt: the first copy may be stored, so `failed` would be
+-- a guess. It waits for an operator, or for somebody who can be asked.
+local function hold_refused(id, from, fence, worker, why)
+  move(id, from, 'in_doubt')
+  look_no_more(id)
+  redis.call('ZADD', HELD, NOW, id)
+  set(id, 'asker', '', 'ask_every', 0, 'doubted_at', NOW, 'refused', fence, 'error', why,
+    'detail', 'in doubt, held for an operator: an earlier copy may be stored, the last was refused: ' .. why)
+  count('in_doubt')
+  note(id, 'in_doubt', fence, worker, 'an earlier copy may be stored, this one was refused: ' .. why)
+  return { 'in_doubt', 'held' }
 end
 
 local function breaker_open() return redis.call('HGET', BREAKER, 'open') == '1' end
@@ -57,4 +84,11 @@ local function breaker_open() return redis.call('HGET', BREAKER, 'open') == '1' 
 -- When a job that waits for a login should be looked at again: at the next probe, never in the past.
 local function after_probe()
   return math.max(tonumber(redis.call('HGET', BREAKER, 'probe_at') or 0), NOW + 500)
+end
+
+-- Milliseconds for which logins were refused, since the beginning.
+local function outage()
+  local b = redis.call('HMGET', BREAKER, 'outage_ms', 'open', 'since')
+  local now_open = b[2] == '1' and NOW - tonumber(b[3] or NOW) or 0
+  return tonumber(b[1] or 0) + now_open
 end

@@ -8,5 +8,5 @@ local taken = v[2] and v[2] ~= '' and tonumber(v[3]) > NOW
 if taken and v[2] ~= ARGV[2] then return { 'busy', '' } end
 set(id, 'asker', ARGV[2], 'ask_until', NOW + ARGV[3])
 redis.call('ZREM', HELD, id)
-look_at(id, NOW + ARGV[3])
+look_first_at(id, NOW + ARGV[3])
 return { 'granted', v[4] }

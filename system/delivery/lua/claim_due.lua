@@ -2,8 +2,8 @@
 -- relays may, because a score moved on is no longer due. leased (run out) -> queued; sending (run out) -> in_doubt.
 -- Replay-safe: a reply that got lost only means that these ids are looked at one interval later.
 -- The interval doubles per job while nothing happens to it, so that a backlog is not amplified.
--- While the broker has a backlog, a job that only waits in it is not published again before its interval has
--- grown to the longest: its hint is most likely there, and another would only stand behind it.
+-- Ended leases and doubts go before what merely waits its turn. While the broker has a backlog the rest stays
+-- where it is, oldest first, so that nothing starves and hints do not pile up.
 -- ARGV limit, first (ms), longest (ms), time for a probe (ms), backlog (1/0)
 local limit, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('SET', RELAY, NOW)
@@ -14,16 +14,14 @@ if open and tonumber(redis.call('HGET', BREAKER, 'probe_at')) <= NOW then
 end
 
 local out = { probe, 0 }
-local ids = redis.call('ZRANGEBYSCORE', DUE, '-inf', NOW, 'LIMIT', 0, limit)
-for _, id in ipairs(ids) do
+local function claim(id)
   local v = get(id, 'state', 'until', 'fence', 'every')
   local state, live = v[1], tonumber(v[2] or 0) > NOW
   if not state or TERMINAL[state] then
-    redis.call('ZREM', DUE, id)
+    look_no_more(id)
   elseif live and (state == 'leased' or state == 'sending') then
     look_at(id, tonumber(v[2]))
   else
-    local only_waits = state == 'queued'
     if state == 'sending' then
       doubt(id, v[3], '')
       state = 'in_doubt'
@@ -39,13 +37,18 @@ for _, id in ipairs(ids) do
       local every = math.max(first, tonumber(v[4] or 0))
       set(id, 'every', math.min(longest, every * 2))
       look_at(id, NOW + every)
-      if not (ARGV[5] == '1' and only_waits and every < longest) then
-        count('republished')
-        note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
-        out[#out + 1] = id
-      end
+      count('republished')
+      note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
+      out[#out + 1] = id
     end
   end
 end
-out[2] = #ids
+
+local function claim_from(set_of, number)
+  local ids = redis.call('ZRANGEBYSCORE', set_of, '-inf', NOW, 'LIMIT', 0, number)
+  for _, id in ipairs(ids) do claim(id) end
+  out[2] = out[2] + #ids
+end
+claim_from(FIRST, limit)
+if ARGV[5] ~= '1' and out[2] < limit then claim_from(DUE, limit - out[2]) end
 return out

@@ -6,20 +6,20 @@ local id, owner = ARGV[1], ARGV[2]
 local v = get(id, 'state', 'owner', 'until', 'fence', 'not_before')
 local state, fence, live = v[1], v[4], tonumber(v[3] or 0) > NOW
 if not state then
-  redis.call('ZREM', DUE, id)
+  look_no_more(id)
   return { 'gone', '' }
 end
 if TERMINAL[state] then return { 'terminal', state } end
 
 local function granted(token)
-  local m = get(id, 'key', 'to', 'subject', 'body')
-  return { 'granted', token, m[1], m[2], m[3], m[4] }
+  local m = get(id, 'key', 'to', 'subject', 'body', 'domain')
+  return { 'granted', token, m[1], m[2], m[3], m[4], m[5] or '' }
 end
 if live and state == 'leased' and v[2] == owner then return granted(fence) end
 if live and (state == 'leased' or state == 'sending') then return { 'busy', '' } end
 if state == 'sending' then
   doubt(id, fence, ARGV[4])
-  look_at(id, NOW)
+  look_first_at(id, NOW)
   state = 'in_doubt'
 end
 if state == 'in_doubt' then return { 'doubt', '' } end
@@ -29,10 +29,14 @@ if breaker_open() then
   return { 'paused', '' }
 end
 
+if state == 'leased' then
+  count('leases_lost')
+  note(id, 'retry', fence, ARGV[4], 'the lease ended before the mail was handed over')
+end
 fence = redis.call('HINCRBY', job_key(id), 'fence', 1)
 move(id, state, 'leased')
 set(id, 'owner', owner, 'until', NOW + ARGV[3], 'detail', '')
-look_at(id, NOW + ARGV[3])
+look_first_at(id, NOW + ARGV[3])
 count('leases')
 note(id, 'leased', fence, ARGV[4], ARGV[5])
 return granted(fence)

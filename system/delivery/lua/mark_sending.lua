@@ -9,6 +9,6 @@ if v[1] == 'sending' then return { 'ok', '' } end
 if v[1] ~= 'leased' then return { 'stale', v[1] } end
 move(id, 'leased', 'sending')
 set(id, 'until', NOW + ARGV[3])
-look_at(id, NOW + ARGV[3])
+look_first_at(id, NOW + ARGV[3])
 note(id, 'sending', ARGV[2], ARGV[4], '')
 return { 'ok', '' }

@@ -3,6 +3,7 @@
 -- ARGV answer (ok|refused), reason, probe (ms), cap (ms), fraction 0-1
 if not breaker_open() then return { 'closed', '' } end
 if ARGV[1] == 'ok' then
+  redis.call('HINCRBY', BREAKER, 'outage_ms', math.floor(NOW - (tonumber(redis.call('HGET', BREAKER, 'since')) or NOW)))
   redis.call('HSET', BREAKER, 'open', '0', 'closed_at', NOW, 'every', ARGV[3])
   return { 'closed', '' }
 end

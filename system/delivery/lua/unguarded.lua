@@ -3,7 +3,7 @@
 -- Not replay-safe on purpose: these are the guards that people really write.
 -- ARGV id, event (leased|sending|sent|retry|failed|in_doubt), worker, words
 local id, event = ARGV[1], ARGV[2]
-local v = get(id, 'state', 'fence', 'key', 'to', 'subject', 'body')
+local v = get(id, 'state', 'fence', 'key', 'to', 'subject', 'body', 'domain')
 local state, fence = v[1], v[2]
 if not state then return { 'gone', '' } end
 if event == 'leased' then
@@ -22,4 +22,4 @@ else
   if event == 'in_doubt' then count('in_doubt') end
   set(id, 'detail', ARGV[4])
 end
-return { 'granted', fence, v[3], v[4], v[5], v[6] }
+return { 'granted', fence, v[3], v[4], v[5], v[6], v[7] or '' }

@@ -92,6 +92,20 @@ def test_a_doubt_is_settled_by_receipt_or_policy(
     check(client, [job])
 
 
+def test_the_receipt_is_asked_under_the_domain_of_the_acceptance(parts, client, settings):
+    job = accept(client, settings(mail_domain="then.test")).job_id
+    tools, asked = parts("in_doubt", receipts="stored", mail_domain="now.test"), []
+    built, real = [], tools.mailer.send
+    tools.mailer.send = lambda raw, *rest: built.append(raw) or real(raw, *rest)
+    ask = tools.receipts.ask
+    tools.receipts.ask = lambda message_id: asked.append(message_id) or ask(message_id)
+    deliver(tools, job, "hint")
+    let_pass(client, job)
+    deliver(tools, job, "hint")
+    assert asked == [f"{job}@then.test"]
+    assert f"Message-ID: <{job}@then.test>".encode() in built[0]
+
+
 def test_a_second_hint_for_a_finished_job_costs_nothing(parts, client, settings):
     job = accept(client, settings()).job_id
     tools = parts("sent")

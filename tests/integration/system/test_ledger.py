@@ -2,9 +2,9 @@
 
 import pytest
 
-from system.delivery.ledger import PREFIX
+from system.delivery.ledger import PREFIX, Ledger
 from system.delivery.states import Lease, NoLease
-from tests.integration.system.world import REQUEST, accept, check, let_pass, state, trail
+from tests.integration.system.world import REQUEST, accept, check, let_pass, now_ms, state, trail
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_retry_waits_and_is_replayed(ledger, client, settings, job):
 
 def test_retry_gives_up_by_age(ledger, client, job):
     lease(ledger, job)
-    client.hset(f"{PREFIX}job:{job}", "created", 1)
+    client.hset(f"{PREFIX}job:{job}", "first_refused", 1)
     assert [ledger.retry(job, 1, "451", "w"), ledger.retry(job, 1, "451", "w")] == ["failed", "failed"]
     assert "gave up after" in ledger.read(job).fields["error"]
 
@@ -302,16 +302,112 @@ def test_republishing_slows_down(ledger, client, job):
     assert [gap - gap % 5 for gap in gaps] == [5, 10, 20, 40, 60, 60]
 
 
-def test_a_backlog_is_not_amplified(ledger, client, job):
-    """A job that waits in the broker is published again only at the longest interval; others at once."""
-    published = []
-    for _ in range(6):
-        let_pass(client, job)
-        published.append(ledger.claim_due(10, backlog=True)[1] == [job])
-    assert published == [False, False, False, False, True, True]
+def test_under_a_backlog_only_leases_and_doubts_are_claimed(ledger, client, settings, job):
+    """What merely waits its turn keeps its place in the line, so nothing starves."""
+    doubt = accept(client, settings()).job_id
+    to_doubt(ledger, client, doubt)
+    let_pass(client, job)
+    place = score(client, job)
+    assert ledger.claim_due(10, backlog=True)[1] == [doubt]
+    assert ledger.claim_due(10, backlog=True)[1] == []
+    assert score(client, job) == place
     lease(ledger, job)
     let_pass(client, job)
     assert ledger.claim_due(10, backlog=True)[1] == [job]
+    ledger.retry(job, lease(ledger, job).fence, "451", "w")
+    let_pass(client, job)
+    assert ledger.claim_due(10, backlog=True)[1] == []
+    assert ledger.claim_due(10)[1] == [job]
+    check(client, [job, doubt])
+
+
+def resent(ledger, client, job):
+    to_doubt(ledger, client, job)
+    ledger.ask(job, "a", 5)
+    ledger.verdict(job, "a", "resend", "nobody", "w")
+    return lease(ledger, job, "again").fence
+
+
+@pytest.mark.parametrize("how", ["fail", "retry"])
+def test_one_sent_again_in_doubt_is_never_said_to_have_failed(ledger, client, job, how):
+    fence = resent(ledger, client, job)
+    client.hset(f"{PREFIX}job:{job}", "first_refused", 1)
+    assert [getattr(ledger, how)(job, fence, "550 no", "w") for _ in (1, 2)] == ["in_doubt", "in_doubt"]
+    fields = ledger.read(job).fields
+    assert fields["detail"].startswith("in doubt, held")
+    assert client.zcard(PREFIX + "held") == 1
+    check(client, [job])
+    assert ledger.release_held() == 0, "DOUBT_POLICY=resend does not send it for ever"
+    ledger.ask(job, "b", 5)
+    assert ledger.verdict(job, "b", "resend", "nobody", "w") == "in_doubt"
+    check(client, [job])
+    assert ledger.sent(job, 1, "250", "w") == "sent"
+    check(client, [job])
+
+
+def test_one_sent_again_fails_once_the_receiver_denies_it(ledger, client, settings, job):
+    fence = resent(ledger, client, job)
+    ledger.fail(job, fence, "550 no", "w")
+    assert Ledger(client, settings(receipts_url="http://127.0.0.1:9")).release_held() == 1
+    ledger.ask(job, "b", 5)
+    assert ledger.verdict(job, "b", "absent", "", "w") == "queued"
+    assert ledger.fail(job, lease(ledger, job, "c").fence, "550 no", "w") == "failed"
+    check(client, [job])
+
+
+def test_a_late_250_of_the_doubted_token_is_no_duplicate(ledger, client, job):
+    fence = to_doubt(ledger, client, job)
+    ledger.ask(job, "a", 5)
+    ledger.verdict(job, "a", "stored", "1", "w")
+    assert ledger.sent(job, fence, "250", "w") == "sent"
+    assert client.hget(PREFIX + "stats", "duplicates") is None
+    assert trail(ledger, job).count("sent") == 1
+
+
+def test_an_old_token_does_not_open_the_breaker(ledger, client, job):
+    lease(ledger, job)
+    let_pass(client, job)
+    lease(ledger, job, "two")
+    assert ledger.login_refused(job, 1, "535", "w") == "stale"
+    assert not ledger.login_is_refused()
+
+
+def test_a_login_outage_and_a_doubt_age_nobody(ledger, client, settings, job):
+    old = Ledger(client, settings(max_age_s=100))
+    key = f"{PREFIX}job:{job}"
+    client.hset(key, "created", 1)
+    assert old.retry(job, lease(old, job).fence, "421", "w") == "retry", "its first strike"
+    let_pass(client, job)
+    old.login_refused(job, lease(old, job, "b").fence, "535", "w")
+    now = now_ms(client)
+    client.hset(key, "first_refused", now - 300_000)
+    client.hset(PREFIX + "breaker", "since", now - 150_000)
+    old.probed(ok=True, reason="")
+    fence = lease(old, job, "c").fence
+    old.mark_sending(job, fence, "w")
+    let_pass(client, job)
+    lease(old, job, "d")
+    old.ask(job, "d", 5)
+    client.hset(key, "doubted_at", now - 100_000)
+    old.verdict(job, "d", "absent", "", "w")
+    assert old.retry(job, lease(old, job, "e").fence, "421", "w") == "retry"
+    client.hset(key, "first_refused", now - 360_000)
+    let_pass(client, job)
+    stale = lease(old, job, "f").fence
+    strikes = client.hget(key, "strikes")
+    assert old.retry(job, stale, "stale", "w", strike=False) == "retry", "a lost lease ages nobody"
+    assert client.hget(key, "strikes") == strikes
+    let_pass(client, job)
+    assert old.retry(job, lease(old, job, "g").fence, "421", "w") == "failed"
+    check(client, [job])
+
+
+def test_a_lease_taken_over_is_counted_as_lost(ledger, client, job):
+    lease(ledger, job)
+    let_pass(client, job)
+    lease(ledger, job, "two")
+    assert client.hget(PREFIX + "stats", "leases_lost") == "1"
+    assert trail(ledger, job) == ["accepted", "leased", "retry", "leased"]
 
 
 def test_what_could_not_be_published_starts_again(ledger, client, job):
@@ -381,3 +477,8 @@ def test_the_unguarded_policies_leave_the_due_set_alone(ledger, client, settings
     assert client.hget(PREFIX + "stats", "duplicates") == "1"
     assert client.hget(PREFIX + "stats", "sent") == "1"
     assert ledger.unguarded("ghost", "leased", "w") is None
+
+
+def test_a_vanished_record_is_not_said_to_be_sent(client, settings, job):
+    client.delete(f"{PREFIX}job:{job}")
+    assert accept(client, settings(), "key").state == "gone"

@@ -1,6 +1,7 @@
 """The relay against a real ledger: what it publishes, and how it lives through losses."""
 
 import threading
+import time
 
 import pytest
 import redis
@@ -8,7 +9,7 @@ import redis
 from system.delivery.broker import Broker
 from system.delivery.hints import DELIVER, PROBE_LOGIN
 from system.delivery.ledger import PREFIX, Ledger
-from system.delivery.relay import BACKLOG, Relay, make_relay
+from system.delivery.relay import BACKLOG, BATCH, Relay, make_relay
 from tests.integration.system.world import accept, check, let_pass
 
 
@@ -16,15 +17,16 @@ class Recorder:
     """Stands for the broker's client; fails for the ids in `refuse`."""
 
     def __init__(self):
-        self.published, self.refuse = [], set()
+        self.published, self.options, self.refuse = [], [], set()
 
     def close(self):
         pass
 
-    def publish(self, task, *args):
+    def publish(self, task, *args, **kwargs):
         if set(args) & self.refuse:
             raise ConnectionError("broker is gone")
         self.published.append((task, *args))
+        self.options.append(kwargs)
 
 
 @pytest.fixture
@@ -90,15 +92,30 @@ def test_claims_nothing_while_the_broker_is_away(settings, ledger, hints, client
     relay.close()
 
 
-def test_waits_for_a_backlog(relay, hints, client, settings):
+def test_waits_for_a_backlog(relay, hints, client, settings, ledger):
     [job] = due_jobs(client, settings, 1)
     broker = redis.Redis.from_url(settings().broker_url)
+    broker.lpush("celery\x06\x166", *["x"] * (BACKLOG + BATCH + 1))
+    relay.tick()
+    assert hints.published == [(DELIVER, job)], (
+        "fresh hints are no reason to wait: overdue ones overtake them"
+    )
+    hints.published.clear()
+    let_pass(client, job)
     broker.lpush("celery", *["x"] * (BACKLOG + 1))
+    relay.tick()
+    assert hints.published == []
+    ledger.lease(job, "o", "w", "h")
+    let_pass(client, job)
+    relay.tick()
+    assert hints.published == [(DELIVER, job)], "an ended lease does not wait"
+    hints.published.clear()
+    let_pass(client, job)
+    broker.lpush("celery", *["x"] * BATCH)
     relay.tick()
     assert hints.published == []
     broker.flushdb()
     broker.close()
-    let_pass(client, job)
     relay.tick()
     assert hints.published == [(DELIVER, job)]
 
@@ -111,6 +128,7 @@ def test_publishes_one_probe_when_its_time_has_come(relay, hints, client, settin
     relay.tick()
     relay.tick()
     assert hints.published == [(PROBE_LOGIN,)]
+    assert hints.options == [{"expires": 5}], "a probe that nobody ran is superseded by the next"
 
 
 def test_releases_held_doubts_when_someone_can_be_asked(settings, ledger, hints, client, until):
@@ -130,6 +148,43 @@ def test_releases_held_doubts_when_someone_can_be_asked(settings, ledger, hints,
     assert not thread.is_alive()
     assert relay.alive()
     relay.close()
+
+
+def test_a_backlog_of_fresh_jobs_is_not_amplified(settings, client):
+    """Nobody consumes: what the relay adds stays within a bound, however often everything is due again."""
+    quick = settings(republish_first_s=0.01, republish_max_s=0.02)
+    due_jobs(client, settings, 2 * (BACKLOG + BATCH))
+    relay = make_relay(quick)
+    for _ in range(20):
+        relay.tick()
+        time.sleep(0.01)
+    broker = redis.Redis.from_url(quick.broker_url)
+    assert BACKLOG < broker.llen("celery") <= BACKLOG + BATCH
+    broker.close()
+    relay.close()
+
+
+def test_doubts_held_later_are_released_too(settings, hints, client, monkeypatch):
+    asks = settings(doubt_policy="resend")
+    own = Ledger(client, asks)
+    relay = Relay(asks, own, hints, Broker(asks.broker_url, 1))
+    monkeypatch.setattr("system.delivery.relay.RELEASE_HELD_S", 0)
+    relay._release_held()
+    job = accept(client, asks).job_id
+    own.mark_sending(job, own.lease(job, "o", "w", "h").fence, "w")
+    let_pass(client, job)
+    own.claim_due(1)
+    own.ask(job, "o", 1)
+    own.verdict(job, "o", "hold", "", "w")
+    relay._release_held()
+    assert client.zcard(PREFIX + "held") == 0
+    check(client, [job])
+    relay.close()
+
+
+def test_stopping_takes_no_lock(relay):
+    """A signal handler may interrupt the very lock that it would need."""
+    assert relay.stop.__code__.co_names == ("_stopping",)
 
 
 def test_outlives_its_ledger(own_redis, settings, until):

@@ -29,7 +29,8 @@ def let_pass(client, job_id):
     for field in ("until", "not_before", "ask_until"):
         if int(client.hget(key, field) or 0) > past:
             client.hset(key, field, past)
-    client.zadd(PREFIX + "due", {job_id: past}, xx=True)
+    for members in ("due", "first"):
+        client.zadd(PREFIX + members, {job_id: past}, xx=True)
 
 
 def state(client, job_id):
@@ -43,6 +44,7 @@ def trail(ledger, job_id):
 def check(client, job_ids):
     """Not terminal <=> somebody will look at it; the census is what is there."""
     waiting = set(client.zrange(PREFIX + "due", 0, -1)) | set(client.zrange(PREFIX + "held", 0, -1))
+    assert set(client.zrange(PREFIX + "first", 0, -1)) <= set(client.zrange(PREFIX + "due", 0, -1))
     states = {job_id: state(client, job_id) for job_id in job_ids}
     assert waiting == {job_id for job_id, word in states.items() if word not in TERMINAL}
     census = {word: int(client.hget(PREFIX + "stats", f"now:{word}") or 0) for word in STATES}

@@ -22,14 +22,15 @@ def settings():
 class ScriptedServer:
     """Speaks from a script, one list per connection: bytes answer the next line, and words act.
 
-    `"close"` ends the connection, `"silence"` stops answering, `("data", reply)` reads up to the final dot first,
-    and `(certificate, reply)` encrypts after its reply.
+    `"close"` ends the connection, `"silence"` stops answering, `("data", reply)` reads up to the
+    final dot first, and `(certificate, reply)` encrypts after its reply.
     Everything received is kept in `heard`, one bytes object per connection.
     """
 
     def __init__(self, *scripts):
         self._scripts = list(scripts)
         self.heard = []
+        self._secure = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(10)
         self.port = self._listener.getsockname()[1]
@@ -71,7 +72,8 @@ class ScriptedServer:
             if isinstance(step, tuple) and isinstance(step[0], Path):
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(step[0])
-                connection = context.wrap_socket(connection, server_side=True)  # noqa: PLW2901
+                connection = context.wrap_socket(connection, server_side=True)
+                self._secure.append(connection)
         try:
             while data := connection.recv(65536):
                 self.heard[number] += data
@@ -97,6 +99,8 @@ class ScriptedServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
+        for connection in self._secure:
+            connection.close()
         assert not self._thread.is_alive()
 
 

@@ -1,9 +1,15 @@
 """A broker that failed is left alone for a moment, then tried by one thread at a time."""
 
+import subprocess
+import sys
 import threading
+from types import SimpleNamespace
+
+import pytest
 
 from system.delivery import hints as module
 from system.delivery.hints import Hints
+from system.worker.tasks import hint_of
 
 
 class App:
@@ -50,3 +56,16 @@ def test_one_trial_at_a_time():
     go_on.set()
     trial.join()
     assert app.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("abc", "abc"), (None, "direct"), ("a\nX: y\u00e9", "aX:y"), ("x" * 999, "x" * 200)]
+)
+def test_a_task_id_cannot_break_out_of_its_header(name, hint):
+    assert hint_of(SimpleNamespace(request=SimpleNamespace(id=name, delivery_info={}))) == hint
+
+
+def test_no_metrics_folder_is_left_behind(tmp_path):
+    env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", "import system.metrics"], env=env, check=True)
+    assert list(tmp_path.iterdir()) == []

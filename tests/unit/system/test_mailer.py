@@ -195,7 +195,9 @@ def test_a_lease_used_up_leaves_no_dot_on_the_wire(server, mailer):
 
 def test_a_lost_lease_says_no_command(server, mailer):
     listening = server([*HELLO])
-    assert send(mailer(listening), Gate(mine=False)).kind == "stale"
+    sender = mailer(listening)
+    assert send(sender, Gate(mine=False)).kind == "stale"
+    sender.drop()
     listening.stop()
     assert b"MAIL" not in listening.heard[0]
 

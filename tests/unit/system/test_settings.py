@@ -17,6 +17,7 @@ from system.settings import Settings, explain, get_settings
         ("MAIL_FROM", "a@b, c@d", "one plain address"),
         ("MAIL_DOMAIN", "a b", "letters"),
         ("RECEIPTS_URL", "ftp://x", "http"),
+        ("SMTP_CA_FILE", "/no/such/file", "PEM"),
         ("FAILPOINTS", "nowhere=crash", "worker.after_lease"),
         ("SMTP_STARTTLS", "perhaps", "boolean"),
     ],
@@ -67,3 +68,13 @@ def test_the_process_ends_with_the_explanation(monkeypatch):
 
 def test_the_password_is_not_in_the_repr(settings):
     assert "geheim" not in repr(settings(smtp_password="geheim"))
+
+
+def test_another_broker_than_redis_is_refused_with_words(monkeypatch):
+    """Celery would take it, and the relay would publish nothing for ever."""
+    monkeypatch.setenv("BROKER_URL", "amqp://guest:geheim@rabbit")
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None)
+    text = explain(caught.value)
+    assert "RabbitMQ" in text
+    assert "geheim" not in text
