@@ -58,6 +58,7 @@ class Harness:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._count = 0
+        self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *argv: str, env: dict[str, str] | None = None) -> tuple[subprocess.Popen[str], Path]:
         self._count += 1
@@ -69,6 +70,7 @@ class Harness:
             text=True,
             env=os.environ | (env or {}),
         )
+        self.started.append(process)
         return process, out
 
     def run(self, *argv: str, env: dict[str, str] | None = None) -> Finished:
@@ -101,7 +103,12 @@ def assert_nothing_left(folder: Path) -> None:
 def harness(tmp_path: Path) -> Iterator[Harness]:
     need(redis_server().path, "redis-server")
     need(toxiproxy_server().path, "toxiproxy-server")
-    yield Harness(tmp_path)
+    harness = Harness(tmp_path)
+    yield harness
+    for process in harness.started:
+        if process.poll() is None:  # the test failed half-way
+            process.terminate()
+            process.communicate(timeout=60)
     for folder in tmp_path.glob("run-*"):
         if (folder / "plan.json").exists():
             mine = (run_of(folder), folder / "work")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,15 +25,15 @@ class Stack:
     """What a running harness has started, found without any help of the harness's own book-keeping."""
 
     def __init__(self, harness: subprocess.Popen[str]) -> None:
-        self.processes = psutil.Process(harness.pid).children(recursive=True)
-        self.names = {Path(process.exe()).name for process in self.processes}
-        listening = [
-            connection.laddr.port
-            for process in self.processes
-            for connection in process.net_connections("tcp")
-            if connection.status == "LISTEN"
-        ]
-        self.ports = sorted(set(listening))
+        self.processes: list[psutil.Process] = []
+        self.names: set[str] = set()
+        self.ports: set[int] = set()
+        for process in psutil.Process(harness.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a worker may be ending just now
+                self.names.add(process.name())
+                sockets = process.net_connections("tcp")
+                self.ports |= {socket.laddr.port for socket in sockets if socket.status == "LISTEN"}
+                self.processes.append(process)
 
     def assert_gone(self) -> None:
         assert {"redis-server", "toxiproxy-server"} <= self.names
