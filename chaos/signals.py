@@ -16,6 +16,7 @@ from types import FrameType
 from chaos.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NOHUP = (signal.SIGHUP, signal.SIG_IGN)
 
 
 class _Interrupts:
@@ -48,8 +49,9 @@ def interruptible() -> Iterator[None]:
     """Raise `Interrupted` in the main thread on the first signal inside the block."""
     global _interrupts  # noqa: PLW0603 - signals belong to the process, and so does this
     _interrupts = _Interrupts()
-    # One that is ignored stays ignored: that is what nohup is for.
-    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    # An ignored SIGHUP stays ignored: that is what nohup is for. An ignored SIGINT is only what a shell does
+    # to whatever it runs in the background, and whoever sends one all the same means it.
+    heard = [number for number in SIGNALS if (number, signal.getsignal(number)) != NOHUP]
     before = {number: signal.signal(number, _interrupts.on_signal) for number in heard}
     try:
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,24 @@ from chaos.signals import SIGNALS, interruptible, shielded
 
 def send(number: int = signal.SIGTERM) -> None:
     os.kill(os.getpid(), number)
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """Whoever runs the tests may run them in the background or under nohup."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_nohup_is_respected_and_a_background_job_can_still_be_interrupted() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible():
+        send(signal.SIGHUP)
+        with pytest.raises(Interrupted, match="SIGINT"):
+            send(signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
