@@ -28,7 +28,6 @@ class Ledger:
         self.asked = self.answered = self.jobs = 0
         self.ended = False
         self.seen: set[str] = set()
-        self.known_keys: dict[str, int] = {}
         self.by_pid: dict[int, list[Kill]] = {}
         for kill in sorted(history.kills, key=lambda kill: kill.at_ns):
             for pid in kill.pids:

@@ -21,16 +21,11 @@ MAX_WORDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt's end. `definite` is false only for `in_doubt`."""
+    """One attempt's end; of `in_doubt` alone it is not known whether the mail is stored."""
 
     kind: Kind
     stage: Stage
     words: str
-
-    @property
-    def definite(self) -> bool:
-        """Whether it is known if the mail is stored."""
-        return self.kind != "in_doubt"
 
 
 def words_of(code: int, text: bytes | str) -> str:
