@@ -44,11 +44,18 @@ def _row(history: History, fault: Fault, stored: list[int]) -> dict[str, Any]:
 
 
 def kill_rows(history: History) -> list[dict[str, Any]]:
-    """One row per kill: how many mails it interrupted, and the seconds from it until they were stored."""
+    """One row per kill: how many mails it interrupted, and the seconds from it until they were stored.
+
+    A mail that a later kill hit again is timed from that one: its wait says nothing about this kill's lease.
+    """
     rows = []
     for kill in sorted(history.kills, key=lambda kill: (kill.at_ns, kill.name))[:MAX_KILLS]:
         caught = in_flight(history, kill)
-        waits = sorted(one.stored_s for one in caught if one.stored_s is not None and not one.stored_before)
+        waits = sorted(
+            one.stored_s
+            for one in caught
+            if one.stored_s is not None and not one.stored_before and one.leased_again_s is None
+        )
         rows.append(
             {
                 "process": kill.name,
