@@ -12,11 +12,12 @@ import unicodedata
 MAX_ADDRESS = 254
 MAX_LOCAL = 64
 MAX_SUBJECT = 998
+MAX_KEY = 128
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_KEY = re.compile(r"[!#-;=?-~]{1,128}")
+_KEY = re.compile(rf"[!#-;=?-~]{{1,{MAX_KEY}}}")
 # Cs: half a surrogate pair, which JSON can spell and UTF-8 cannot.
 _CONTROLS = frozenset({"Cc", "Cs"})
 _LINE_BREAKERS = "\u2028\u2029"
@@ -69,6 +70,13 @@ def check_subject(subject: str) -> str:
     if len(subject) > MAX_SUBJECT:
         raise ValueError(f"must be at most {MAX_SUBJECT} characters, has {len(subject)}")
     return subject
+
+
+def check_line(text: str) -> str:
+    """The text, if it has no control characters; it may be empty."""
+    if has_control(text):
+        raise ValueError("must not contain control characters (CR, LF, NUL, ...)")
+    return text
 
 
 def check_body(text: str) -> str:

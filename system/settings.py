@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from limits import parse_many
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from system import addresses
@@ -37,6 +38,20 @@ class DoubtPolicy(StrEnum):
     RESEND = "resend"
 
 
+class QueueType(StrEnum):
+    """How RabbitMQ keeps the queues. Redis knows no difference."""
+
+    CLASSIC = "classic"
+    QUORUM = "quorum"
+
+
+class LogFormat(StrEnum):
+    """How log lines look: for people, or one JSON object a line."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Settings(BaseSettings):
     """All settings; the field's name in capitals is the variable. Times are seconds."""
 
@@ -47,8 +62,14 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery.LEDGER
     # Redis with the job records: the truth. Wants appendonly yes and maxmemory-policy noeviction.
     ledger_url: str = "redis://127.0.0.1:6379/0"
-    # Redis for the hints. May be lost without losing a job.
+    # Redis or RabbitMQ (amqp://, amqps://) for the hints. May be lost without losing a job.
     broker_url: str = "redis://127.0.0.1:6379/1"
+    # RabbitMQ only. Classic queues know priorities; quorum queues survive the loss of a node of a cluster.
+    broker_queue_type: QueueType = QueueType.CLASSIC
+    # RabbitMQ only: longest wait for its word that it has a message.
+    broker_confirm_timeout_s: Seconds = 3
+    # PEM file with the authorities for rediss:// and amqps://. Empty: the system's own.
+    tls_ca_file: str = ""
     # Longest wait for one connect or one command of the ledger.
     redis_timeout_s: Seconds = 2
     # Celery's own redelivery time; only the policies with late acknowledgement depend on it.
@@ -97,8 +118,33 @@ class Settings(BaseSettings):
     # How long a worker holds on to a 250 that the ledger could not take, before it leaves it to a receipt.
     outcome_retry_s: Annotated[float, Field(ge=0)] = 30
 
-    # Largest request body in bytes.
+    # Where the kind `greet` writes its files; made when it is missing, shared by all workers.
+    greet_dir: Path = Path("greetings")
+    # A recipient with `fail` in it is refused by the worker itself: tried four times, then failed. For demos.
+    simulate_failures: bool = False
+
+    # Callers must bring it: Authorization: Bearer, X-API-Key, or as the password in a browser. Empty: nobody.
+    api_key: SecretStr = SecretStr("")
+    # Requests for new jobs from one address, such as `50/second;1000/minute`; above it 429. Empty: no limit.
+    rate_limit: str = ""
+    # Reverse proxies in front whose X-Forwarded-For may be believed.
+    proxy_hops: Annotated[int, Field(ge=0, le=10)] = 0
+    # With so many unfinished jobs new ones are refused with 429; 0: never.
+    max_backlog: Annotated[int, Field(ge=0)] = 100_000
+
+    # How long a result can be had from Celery's result backend (keys celery-task-meta-<id>). 0: not at all.
+    result_ttl_s: Annotated[int, Field(ge=0, le=10_000_000)] = 3600
+    # Beat: how often finished jobs are cleared from the list, and how often doubts are summed up.
+    cleanup_every_s: Seconds = 600
+    digest_every_s: Seconds = 3600
+    # Who gets the digest by mail, when there is a doubt. Empty: it is only logged.
+    digest_to: str = ""
+
+    log_format: LogFormat = LogFormat.TEXT
+
+    # Largest request body in bytes, of one job and of a batch.
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 256 * 1024
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     # An idempotency key is kept as long as its job is not finished, and this long after.
     idempotency_ttl_s: Annotated[int, Field(ge=1)] = 86_400
     # How long a finished job can be asked for. Not below idempotency_ttl_s: a replay must find its job.
@@ -114,9 +160,11 @@ class Settings(BaseSettings):
     # Tests only: NAME=crash|pause:SECONDS|exit, comma separated, see system/failpoints.py.
     failpoints: str = ""
 
-    @field_validator("mail_from")
+    @field_validator("mail_from", "digest_to")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "digest_to":
+            return value
         return addresses.check_address(value)
 
     @field_validator("mail_domain")
@@ -134,8 +182,8 @@ class Settings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _broker(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://")):
-            raise ValueError("allowed: redis:// or rediss://; RabbitMQ and others are not supported yet")
+        if not value.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+            raise ValueError("allowed: redis://, rediss://, amqp:// or amqps://")
         return value
 
     @field_validator("receipts_url")
@@ -145,7 +193,17 @@ class Settings(BaseSettings):
             raise ValueError("allowed: http://, https:// or empty")
         return value.rstrip("/")
 
-    @field_validator("smtp_ca_file")
+    @field_validator("rate_limit")
+    @classmethod
+    def _rates(cls, value: str) -> str:
+        if value:
+            try:
+                parse_many(value)
+            except ValueError:
+                raise ValueError("allowed: limits such as 50/second;1000/minute, or empty") from None
+        return value
+
+    @field_validator("smtp_ca_file", "tls_ca_file")
     @classmethod
     def _file(cls, value: str) -> str:
         if value and not Path(value).is_file():
@@ -192,8 +250,13 @@ class Settings(BaseSettings):
         """Whether the ledger's protocol is in force (and the relay has something to do)."""
         return self.delivery is Delivery.LEDGER
 
+    @property
+    def on_rabbitmq(self) -> bool:
+        """Whether the broker is RabbitMQ (else Redis)."""
+        return self.broker_url.startswith("amqp")
 
-SECRETS = frozenset({"smtp_password", "ledger_url", "broker_url"})
+
+SECRETS = frozenset({"smtp_password", "ledger_url", "broker_url", "api_key"})
 
 
 def explain(error: ValidationError) -> str:

@@ -11,7 +11,7 @@ import time
 
 from flask import Flask, Response, g, request
 
-from system.api import health, jobs, meters, problems
+from system.api import classic, health, jobs, limits, meters, openapi, problems, security
 from system.api.context import Context, make_context
 from system.settings import Settings, get_settings
 
@@ -25,10 +25,12 @@ def create_app(settings: Settings | None = None, tools: Context | None = None) -
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s api: %(message)s")
     app = Flask("system.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions["mail"] = tools or make_context(settings)
-    app.register_blueprint(jobs.blueprint)
-    app.register_blueprint(health.blueprint)
+    mail = app.extensions["mail"] = tools or make_context(settings)
     problems.install(app)
+    security.install(app, settings)
+    for part in (jobs, classic, health, openapi):
+        app.register_blueprint(part.blueprint)
+    limits.install(app, settings, mail.watch)
     _count_requests(app)
     return app
 

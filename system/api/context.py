@@ -16,7 +16,6 @@ from system.delivery.broker import Broker
 from system.delivery.hints import Hints
 from system.delivery.ledger import Ledger
 from system.settings import Settings
-from system.worker.app import make_app
 
 # Readiness and metrics must answer within about two seconds, whatever hangs behind them.
 LOOK_TIMEOUT_S = 0.8
@@ -47,9 +46,9 @@ def make_context(settings: Settings) -> Context:
         settings=settings,
         ledger=Ledger(clients.connect(url, timeout), settings),
         acceptance=Acceptance(clients.connect(url, timeout, retries=0), settings),
-        hints=Hints(make_app(settings, timeout)),
+        hints=Hints(settings, timeout),
         watch=clients.connect(url, look, retries=0),
-        broker=Broker(settings.broker_url, look),
+        broker=Broker(settings, look),
     )
 
 

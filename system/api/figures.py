@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from system.delivery.broker import Broker
 from system.delivery.overview import Overview, read_overview
-from system.delivery.states import STATES
+from system.delivery.states import STATES, TERMINAL
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ class Figures(Collector):
         for queue, length in depth.queues.items():
             lengths.add_metric([queue], length)
         yield lengths
-        yield GaugeMetricFamily("mail_broker_unacked", "Messages held by workers", depth.unacked)
+        if depth.unacked is not None:
+            yield GaugeMetricFamily("mail_broker_unacked", "Messages held by workers", depth.unacked)
 
 
 def _of_ledger(seen: Overview) -> Iterator[Metric]:
@@ -68,7 +69,7 @@ def _of_ledger(seen: Overview) -> Iterator[Metric]:
     for name, (field, words) in _COUNTERS.items():
         yield CounterMetricFamily(name, words, stats.get(field, 0))
     ended = CounterMetricFamily("mail_jobs_terminal", "Jobs that ended", labels=["state"])
-    for state in ("sent", "failed", "cancelled"):
+    for state in sorted(TERMINAL):
         ended.add_metric([state], stats.get(state, 0))
     yield ended
     resolved = CounterMetricFamily("mail_doubts_resolved", "Doubts that ended", labels=["outcome"])

@@ -10,12 +10,14 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from system import metrics
-from system.api.context import context
+from system.api.context import Context, context
 from system.api.figures import Figures
 from system.delivery.overview import Overview, read_overview
+from system.settings import Settings
 
 blueprint = Blueprint("health", __name__)
 
+OK = "ok"
 RELAY_SILENT_S = 10.0
 
 
@@ -28,26 +30,16 @@ def health() -> Response:
 @blueprint.get("/ready")
 def ready() -> Response:
     """200 when a job accepted now can be carried out, else 503; each check is `ok` or words."""
-    tools = context()
-    try:
-        seen = read_overview(tools.watch)
-        checks = {"ledger": "ok", "smtp_login": _login(seen), "relay": _relay(seen)}
-    except redis.RedisError as error:
-        unknown = "cannot say: the ledger does not answer"
-        checks = {
-            "ledger": f"does not answer: {type(error).__name__}",
-            "smtp_login": unknown,
-            "relay": unknown,
-        }
-    try:
-        tools.broker.ping()
-        checks["broker"] = "ok"
-    except Exception as error:
-        checks["broker"] = f"does not answer: {type(error).__name__}"
-    good = all(words == "ok" for words in checks.values())
-    response = jsonify(ready=good, checks=checks)
+    found = checks(context())
+    good = all(words == OK for words in found.values())
+    response = jsonify(ready=good, checks=found)
     response.status_code = 200 if good else 503
     return response
+
+
+def checks(tools: Context) -> dict[str, str]:
+    """How each part stands, `ok` or words, without any exception; for /ready and the page."""
+    return {**_of_ledger(tools), "broker": _broker(tools)}
 
 
 @blueprint.get("/metrics")
@@ -58,13 +50,38 @@ def figures() -> Response:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _login(seen: Overview) -> str:
-    return f"refused: {seen.breaker_reason}" if seen.breaker_open else "ok"
+def _of_ledger(tools: Context) -> dict[str, str]:
+    try:
+        seen = read_overview(tools.watch)
+    except redis.RedisError as error:
+        unknown = "cannot say: the ledger does not answer"
+        silent = f"does not answer: {type(error).__name__}"
+        return {"ledger": silent, **dict.fromkeys(("smtp_login", "relay", "backlog"), unknown)}
+    return {
+        "ledger": OK,
+        "smtp_login": f"refused: {seen.breaker_reason}" if seen.breaker_open else OK,
+        "relay": _relay(tools.settings, seen),
+        "backlog": _backlog(tools.settings, seen),
+    }
 
 
-def _relay(seen: Overview) -> str:
-    if not context().settings.guarded:
-        return "ok"
+def _relay(settings: Settings, seen: Overview) -> str:
+    if not settings.guarded:
+        return OK
     if seen.relay_age_s is None:
         return "has never run"
-    return "ok" if seen.relay_age_s < RELAY_SILENT_S else f"last ran {seen.relay_age_s:.0f} s ago"
+    return OK if seen.relay_age_s < RELAY_SILENT_S else f"last ran {seen.relay_age_s:.0f} s ago"
+
+
+def _backlog(settings: Settings, seen: Overview) -> str:
+    if not settings.max_backlog or seen.due < settings.max_backlog:
+        return OK
+    return f"full: {seen.due} jobs wait, new ones are refused from {settings.max_backlog}"
+
+
+def _broker(tools: Context) -> str:
+    try:
+        tools.broker.ping()
+    except Exception as error:
+        return f"does not answer: {type(error).__name__}"
+    return OK

@@ -6,7 +6,7 @@ Used by every view through `Problem`, and by Flask for what the framework itself
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask import Flask, Response, json, request
@@ -15,12 +15,26 @@ from werkzeug.exceptions import HTTPException
 log = logging.getLogger(__name__)
 
 BASE = "https://mailstorm.invalid/problems"
-_NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 400: "invalid", 500: "internal"}
+_NAMES = {
+    400: "invalid",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "rate-limited",
+}
 _TITLES = {
     "invalid": "The request is not valid",
     "idempotency-conflict": "The idempotency key belongs to another request",
+    "unsupported-media-type": "The body has a type that is not taken here",
     "too-large": "The request is too large",
+    "unauthorized": "The API key is missing or wrong",
+    "cross-site": "The request comes from another site",
+    "rate-limited": "Too many requests",
+    "backlog-full": "Too many jobs are waiting",
     "unknown-job": "There is no such job",
+    "too-late": "The job can no longer be cancelled",
+    "not-in-doubt": "The job is not in doubt",
     "not-found": "There is nothing at this address",
     "method-not-allowed": "This address does not take that method",
     "not-accepted": "Nothing was accepted",
@@ -31,13 +45,14 @@ _TITLES = {
 
 @dataclass
 class Problem(Exception):
-    """A refusal. `name` is the end of its type; `retry_after_s` adds the header."""
+    """A refusal. `name` is the end of its type; `retry_after_s` and `headers` become headers."""
 
     status: int
     name: str
     detail: str
     errors: list[dict[str, str]] = field(default_factory=list)
     retry_after_s: int | None = None
+    headers: Sequence[tuple[str, str]] = ()
 
     def response(self) -> Response:
         """The document as a response."""
@@ -50,6 +65,7 @@ class Problem(Exception):
         if self.errors:
             body["errors"] = self.errors
         response = Response(json.dumps(body), self.status, content_type="application/problem+json")
+        response.headers.extend(self.headers)
         if self.retry_after_s is not None:
             response.headers["Retry-After"] = str(self.retry_after_s)
         return response

@@ -1,4 +1,4 @@
-"""Acceptance of a job, with an honest answer about what is certain.
+"""Acceptance of jobs, one or many at once, with an honest answer about what is certain.
 
 Called by the API. Knows three ends: accepted, certainly not accepted, unknown. Never says `not accepted` once
 a byte of the request may have reached Redis.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from redis.exceptions import BusyLoadingError, NoScriptError, ResponseError
@@ -31,19 +33,51 @@ class OutcomeUnknown(Exception):
     """Perhaps written; the same request with the same key is safe."""
 
 
+class BacklogFull(Exception):
+    """So many jobs are unfinished that no more are taken; nothing was written."""
+
+
+Priority = Literal["high", "normal", "low"]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A checked request for a mail."""
+    """A checked request for a job. `notify`: an address that is told how it ended."""
 
     kind: str
-    to: str
-    subject: str
-    body: str
+    payload: dict[str, Any]
+    notify: str = ""
+    priority: Priority = "normal"
 
     def fingerprint(self) -> str:
         """SHA-256 of the canonical request, to tell a replay from a reused key."""
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One job to accept: the id that it gets, the client's key (or none), and what it asks for."""
+
+    job_id: str
+    key: str
+    request: Request
+
+
+def _arguments(job: Wanted) -> tuple[str, ...]:
+    """One job as the script wants it."""
+    asked = job.request
+    return (
+        job.job_id,
+        job.key,
+        f"{PREFIX}idem:{hashlib.sha256(job.key.encode()).hexdigest()}",
+        asked.fingerprint(),
+        asked.kind,
+        json.dumps(asked.payload, separators=(",", ":"), ensure_ascii=False),
+        asked.notify,
+        uuid.uuid4().hex if asked.notify else "",
+        asked.priority,
+    )
 
 
 def _certain_refusal(error: Exception) -> bool:
@@ -62,31 +96,33 @@ class Acceptance:
     def accept(self, job_id: str, key: str, request: Request) -> Accepted:
         """Accepts once under this id and key, or answers the job that the key already has.
 
+        Raises: as `accept_all`.
+        """
+        return self.accept_all([Wanted(job_id, key, request)])[0]
+
+    def accept_all(self, jobs: Sequence[Wanted]) -> list[Accepted]:
+        """Accepts all in one atomic step, or none: where one answer is a conflict, nothing was written.
+
         Raises:
             NotAccepted: no connection could be had, or Redis refused before any write.
+            BacklogFull: too many jobs are unfinished.
             OutcomeUnknown: the request went out twice and no answer came back.
 
         """
         s = self._s
-        idem = f"{PREFIX}idem:{hashlib.sha256(key.encode()).hexdigest()}"
         first_look = ms(s.republish_first_s) if s.guarded else -1
-        args = (
-            job_id,
-            key,
-            idem,
-            request.fingerprint(),
-            request.kind,
-            request.to,
-            request.subject,
-            request.body,
-        )
-        return self._twice((*args, first_look, s.job_ttl_s, s.idempotency_ttl_s, s.mail_domain))
+        kept = (s.job_ttl_s, s.idempotency_ttl_s, s.mail_domain, s.max_backlog)
+        how, *rest = self._twice((first_look, *kept, *(arg for job in jobs for arg in _arguments(job))))
+        if how == "full":
+            raise BacklogFull(rest[0])
+        triples = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        return [Accepted(how, whose, state) for how, whose, state in triples]
 
     def close(self) -> None:
         """Closes the connections of this acceptance."""
         self._pool.disconnect()
 
-    def _twice(self, args: tuple[str | int, ...]) -> Accepted:
+    def _twice(self, args: tuple[str | int, ...]) -> list[Any]:
         went_out = False
         for _ in (1, 2):
             try:
@@ -96,8 +132,7 @@ class Acceptance:
                     break
                 raise NotAccepted(str(error)) from error
             try:
-                how, whose, state, _ = self._ask(connection, args)
-                return Accepted(how, whose, state)
+                return self._ask(connection, args)
             except (redis.RedisError, OSError) as error:
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 if not went_out and _certain_refusal(error):

@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 import redis
 
-from system.delivery import doubts, meters
+from system.delivery import chores, doubts, meters, simulation
 from system.delivery.gate import LeaseGate
+from system.delivery.mailer import Gate
 from system.delivery.message import build
 from system.delivery.outcomes import Outcome
 from system.delivery.parts import Parts
-from system.delivery.states import Lease, NoLease
+from system.delivery.states import Lease, NoLease, sent_result
 from system.failpoints import hit
 
 log = logging.getLogger(__name__)
@@ -41,44 +42,76 @@ def deliver(parts: Parts, job_id: str, hint: str) -> str:
     if isinstance(lease, NoLease):
         return lease.reason
     hit("worker.after_lease")
+    gate = LeaseGate(parts, job_id, lease.fence, taken_at)
+    carry_out = _send if lease.work.kind == "email" else _run
+    return carry_out(parts, lease, hint, gate)
+
+
+def _send(parts: Parts, lease: Lease, hint: str, gate: LeaseGate) -> str:
     with meters.send_seconds.time():
-        outcome = attempt(parts, lease, hint, LeaseGate(parts, job_id, lease.fence, taken_at))
+        outcome = attempt(parts, lease, hint, gate)
         meters.smtp_attempts.labels(outcome.kind).inc()
         hit("worker.before_record")
         recorded = record(parts, lease, outcome)
         hit("worker.after_record")
-    log.info(
-        "job %s attempt %d: %s (%s), recorded: %s", job_id, lease.fence, outcome.kind, outcome.words, recorded
-    )
+    words = "job %s attempt %d: %s (%s), recorded: %s"
+    log.info(words, lease.work.job_id, lease.fence, outcome.kind, outcome.words, recorded)
     return outcome.kind
 
 
-def attempt(parts: Parts, lease: Lease, hint: str, gate: LeaseGate) -> Outcome:
+def _run(parts: Parts, lease: Lease, hint: str, gate: LeaseGate) -> str:
+    ended = chores.run(parts.settings, lease, gate.still_mine)
+    hit("worker.before_record")
+    recorded = record_chore(parts, lease, ended)
+    hit("worker.after_record")
+    words = "job %s attempt %d: %s (%s) for hint %s, recorded: %s"
+    log.info(words, lease.work.job_id, lease.fence, ended.kind, ended.words, hint, recorded)
+    return ended.kind
+
+
+def attempt(parts: Parts, lease: Lease, hint: str, gate: Gate) -> Outcome:
     """One attempt to send; a mail that cannot be built fails for good."""
-    s = parts.settings
+    s, work = parts.settings, lease.work
+    if s.simulate_failures and simulation.refuses(work):
+        return simulation.OUTCOME
     try:
-        raw = build(lease, s.mail_from, lease.mail.domain or s.mail_domain, parts.worker, hint)
-    except ValueError as error:
+        raw = build(work, lease.fence, s.mail_from, parts.worker, hint)
+        recipient = work.payload["to"]
+    except (KeyError, ValueError) as error:
         return Outcome("failed", "connect", f"the mail cannot be built: {error}")
-    return parts.mailer.send(raw, lease.mail.to, gate)
+    return parts.mailer.send(raw, recipient, gate)
 
 
 def record(parts: Parts, lease: Lease, outcome: Outcome) -> str:
     """Writes the outcome down; of a doubt nothing is written, because its lease's end makes it one."""
-    ledger, job_id, words = parts.ledger, lease.mail.job_id, outcome.words
-    key = (job_id, lease.fence, words, parts.worker)
+    ledger, words = parts.ledger, outcome.words
+    key = (lease.work.job_id, lease.fence, words, parts.worker)
+    most = simulation.RETRIES if outcome is simulation.OUTCOME else 0
     writes: dict[str, Callable[[], str]] = {
-        "sent": lambda: ledger.sent(*key),
+        "sent": lambda: ledger.sent(*key, sent_result(lease.work.payload)),
         "failed": lambda: ledger.fail(*key),
         "login": lambda: ledger.login_refused(*key),
-        "retry": lambda: ledger.retry(*key),
+        "retry": lambda: ledger.retry(*key, most=most),
         # Nothing was sent, but the token may still be the current one: then waiting for its end is a waste.
         "stale": lambda: ledger.retry(*key, strike=False),
     }
     if outcome.kind == "in_doubt":
         return "by the end of its lease"
     patience = parts.settings.outcome_retry_s if outcome.kind == "sent" else NEGATIVE_PATIENCE_S
-    return insist(writes[outcome.kind], patience, job_id)
+    return insist(writes[outcome.kind], patience, lease.work.job_id)
+
+
+def record_chore(parts: Parts, lease: Lease, ended: chores.Ended) -> str:
+    """Writes down how a job ended that is no mail."""
+    ledger, job_id, worker = parts.ledger, lease.work.job_id, parts.worker
+    writes: dict[str, Callable[[], str]] = {
+        "done": lambda: ledger.done(job_id, lease.fence, ended.result, worker),
+        "failed": lambda: ledger.fail(job_id, lease.fence, ended.words, worker),
+        "retry": lambda: ledger.retry(job_id, lease.fence, ended.words, worker),
+        "stale": lambda: ledger.retry(job_id, lease.fence, ended.words, worker, strike=False),
+    }
+    patience = parts.settings.outcome_retry_s if ended.kind == "done" else NEGATIVE_PATIENCE_S
+    return insist(writes[ended.kind], patience, job_id)
 
 
 def insist(write: Callable[[], str], patience_s: float, job_id: str) -> str:

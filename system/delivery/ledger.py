@@ -13,8 +13,9 @@ from typing import Any, Literal
 import redis
 
 from system.delivery import scripts
-from system.delivery.states import Job, Lease, Mail, NoLease
+from system.delivery.states import Job, Lease, NoLease, Work, sent_result
 from system.settings import Settings
+from system.worker import results
 
 PREFIX = "{mail}:"
 Verdict = Literal["stored", "absent", "unknown", "hold", "resend"]
@@ -29,8 +30,8 @@ def ms(seconds: float) -> int:
 
 def lease_from(answer: list[Any], job_id: str) -> Lease:
     """The lease in a script's `granted` answer."""
-    _, fence, key, to, subject, body, domain = answer
-    return Lease(Mail(job_id, key or job_id, to, subject, body, domain), int(fence))
+    _, fence, kind, key, payload, domain = answer
+    return Lease(Work(job_id, kind, key or job_id, json.loads(payload), domain), int(fence))
 
 
 class Ledger:
@@ -40,8 +41,13 @@ class Ledger:
         self.client = client
         self._s = settings
 
-    def _run(self, name: str, *args: str | int | float) -> list[Any]:
+    def _run(self, name: str, *args: str | int | float | bytes) -> list[Any]:
         return scripts.run(self.client, name, *args)
+
+    def _meta(self, job_id: str, state: str, result: Any = None, error: str = "") -> tuple[bytes | str, int]:
+        """What Celery's result backend is to show once the job has ended, and for how long (s)."""
+        ttl = self._s.result_ttl_s
+        return (results.meta(job_id, state, result, error) if ttl else "", ttl)
 
     def lease(self, job_id: str, owner: str, worker: str, hint: str) -> Lease | NoLease:
         """Takes the job for this execution (`owner`, new each time), or says why not."""
@@ -58,14 +64,23 @@ class Ledger:
         """Announces the body and starts the lease anew; False: stale, nothing may be sent."""
         return bool(self._run("mark_sending", job_id, fence, ms(self._s.lease_s), worker)[0] == "ok")
 
-    def sent(self, job_id: str, fence: int, reply: str, worker: str) -> str:
+    def sent(self, job_id: str, fence: int, reply: str, worker: str, result: str = "") -> str:
         """Records true evidence; answers `sent`, `duplicate` or `` (the job is gone)."""
-        return str(self._run("sent", job_id, fence, reply, worker)[1])
+        meta = self._meta(job_id, "SUCCESS", result)
+        return str(self._run("sent", job_id, fence, reply, worker, *meta)[1])
 
-    def retry(self, job_id: str, fence: int, error: str, worker: str, *, strike: bool = True) -> str:
+    def done(self, job_id: str, fence: int, result: Any, worker: str) -> str:
+        """Records that a job which is no mail was carried out; answers `done`, `stale` or `gone`."""
+        meta = self._meta(job_id, "SUCCESS", result)
+        return str(self._run("done", job_id, fence, json.dumps(result), worker, *meta)[0])
+
+    def retry(
+        self, job_id: str, fence: int, error: str, worker: str, *, strike: bool = True, most: int = 0
+    ) -> str:
         """Records a definite, temporary no; answers the state it led to, or `stale`.
 
         Without a strike it is nobody's no (the lease was lost): the job neither backs off further nor ages.
+        After `most` retries (0: any number) the next no is the last.
         """
         s = self._s
         times = (
@@ -75,12 +90,20 @@ class Ledger:
             ms(s.max_age_s),
             ms(s.republish_first_s),
             int(strike),
+            most,
         )
-        return str(self._run("retry", job_id, fence, error, worker, *times)[0])
+        meta = self._meta(job_id, "FAILURE", error=error)
+        return str(self._run("retry", job_id, fence, error, worker, *times, *meta)[0])
 
     def fail(self, job_id: str, fence: int, error: str, worker: str) -> str:
         """Records a definite, lasting no; answers `failed`, `stale`, or `in_doubt` (if resent)."""
-        return str(self._run("fail", job_id, fence, error, worker)[0])
+        meta = self._meta(job_id, "FAILURE", error=error)
+        return str(self._run("fail", job_id, fence, error, worker, *meta)[0])
+
+    def cancel(self, job_id: str) -> tuple[str, str]:
+        """Cancels what has not begun; answers `cancelled`, `late` (with the reason) or `gone`."""
+        how, words = self._run("cancel", job_id, *self._meta(job_id, "REVOKED"))
+        return str(how), str(words)
 
     def login_refused(self, job_id: str, fence: int, error: str, worker: str) -> str:
         """Opens the login breaker and puts the job back, without a strike."""
@@ -110,19 +133,33 @@ class Ledger:
         """Settles a doubt, or leaves it; answers the state it led to, or `stale` or `gone`."""
         s = self._s
         times = (ms(s.republish_first_s) // 5, ms(s.republish_max_s), ms(s.republish_first_s))
-        return str(self._run("verdict", job_id, owner, answer, words, worker, *times)[0])
+        meta: tuple[bytes | str, int] = ("", 0)
+        if answer == "stored" and (job := self.read(job_id)):
+            meta = self._meta(job_id, "SUCCESS", sent_result(job.payload))
+        return str(self._run("verdict", job_id, owner, answer, words, worker, *times, *meta)[0])
 
-    def unguarded(self, job_id: str, event: str, worker: str, words: str = "") -> Lease | None:
+    def unguarded(
+        self, job_id: str, event: str, worker: str, words: str = "", result: Any = None
+    ) -> Lease | None:
         """Writes down what a policy without a ledger does; None: no such job."""
-        answer = self._run("unguarded", job_id, event, worker, words)
+        meta: tuple[bytes | str, int] = ("", 0)
+        if event in {"sent", "done", "failed"}:
+            state = "FAILURE" if event == "failed" else "SUCCESS"
+            meta = self._meta(job_id, state, result, words)
+        if event == "done":
+            words = json.dumps(result)
+        answer = self._run("unguarded", job_id, event, worker, words, *meta)
         return None if answer[0] == "gone" else lease_from(answer, job_id)
 
-    def claim_due(self, limit: int, *, backlog: bool = False) -> tuple[bool, list[str], int]:
-        """Moves what is due on; answers whether to probe the login, the ids to publish, how many were due."""
+    def claim_due(self, limit: int, *, backlog: bool = False) -> tuple[bool, list[tuple[str, str]], int]:
+        """Moves what is due on; answers whether to probe the login, what to publish, how many were due.
+
+        What is to be published are pairs of an id and its kind.
+        """
         s = self._s
         times = (ms(s.republish_first_s), ms(s.republish_max_s), ms(s.login_probe_s))
-        probe, looked_at, *ids = self._run("claim_due", limit, *times, int(backlog))
-        return bool(probe), ids, int(looked_at)
+        probe, looked_at, *found = self._run("claim_due", limit, *times, int(backlog))
+        return bool(probe), list(zip(found[::2], found[1::2], strict=True)), int(looked_at)
 
     def unclaim(self, ids: list[str]) -> None:
         """Gives back what was claimed and could not be published."""
@@ -131,6 +168,16 @@ class Ledger:
     def release_held(self) -> int:
         """Makes held doubts due again, of at most 1000 at a time; answers how many."""
         return int(self._run("release_held", "ask" if self._s.receipts_url else "resend")[1])
+
+    def cleanup(self, batch: int = 1000) -> int:
+        """Drops jobs whose records have expired from the list of jobs; answers how many."""
+        kept = dropped = 0
+        while True:
+            looked, gone = map(int, self._run("cleanup", kept, batch, ms(self._s.job_ttl_s)))
+            dropped += gone
+            kept += looked - gone
+            if looked < batch:
+                return dropped
 
     def beat(self) -> None:
         """Says that a relay lives although it claims nothing."""

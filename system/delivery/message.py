@@ -13,7 +13,7 @@ from email.utils import formatdate
 from typing import Any
 
 from system import addresses
-from system.delivery.states import Lease
+from system.delivery.states import Work
 
 _PLAIN_SUBJECT = 900
 _MAX_LINE = 998
@@ -61,26 +61,27 @@ def _encoding(body: str) -> str:
     return "7bit" if printable and short else "base64"
 
 
-def build(lease: Lease, sender: str, domain: str, worker: str, hint: str) -> bytes:
+def build(work: Work, fence: int, sender: str, worker: str, hint: str) -> bytes:
     """The mail in its wire form (CRLF, not dot-stuffed, ending in CRLF).
 
     Raises:
         ValueError: an address, the subject or the key would break out of its header.
+        KeyError: the record is not one of a mail.
 
     """
-    mail = lease.mail
+    mail = work.payload
     message = EmailMessage(policy=WIRE)
     message["From"] = addresses.check_address(sender)
-    message["To"] = addresses.check_address(mail.to)
-    message["Subject"] = addresses.check_subject(mail.subject)
+    message["To"] = addresses.check_address(mail["to"])
+    message["Subject"] = addresses.check_subject(mail["subject"])
     message["Date"] = formatdate()
-    message["Message-ID"] = f"<{message_id(mail.job_id, addresses.check_domain(domain))}>"
-    message["X-Job-Key"] = addresses.check_key(mail.key)
-    message["X-Job-Id"] = mail.job_id
-    message["X-Attempt"] = str(lease.fence)
+    message["Message-ID"] = f"<{message_id(work.job_id, addresses.check_domain(work.domain))}>"
+    message["X-Job-Key"] = addresses.check_key(work.key)
+    message["X-Job-Id"] = work.job_id
+    message["X-Attempt"] = str(fence)
     message["X-Worker"] = worker
     message["X-Hint"] = hint or "none"
-    message.set_content(mail.body, cte=_encoding(mail.body))
+    message.set_content(mail["body"], cte=_encoding(mail["body"]))
     return message.as_bytes()
 
 

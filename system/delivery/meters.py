@@ -15,6 +15,7 @@ smtp_logins = metrics.Counter("mail_smtp_logins_total", "Logins at the SMTP serv
 send_seconds = metrics.Histogram(
     "mail_send_seconds", "Time of one attempt, from its lease to its outcome", buckets=metrics.SECONDS
 )
+chores = metrics.Counter("mail_chores_total", "Runs of jobs that are no mails", ["kind", "outcome"])
 tasks_active = metrics.Gauge("mail_tasks_active", "Tasks running now", multiprocess_mode="livesum")
 
 for _outcome in ("sent", "retry", "failed", "in_doubt", "login", "stale"):

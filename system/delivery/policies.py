@@ -7,16 +7,17 @@ the job record and write its trail, but guard nothing else. Never used by the `l
 from __future__ import annotations
 
 import logging
+from typing import NoReturn
 
 import redis
 
-from system.delivery import meters
+from system.delivery import chores, meters
+from system.delivery.deliver import attempt
 from system.delivery.gate import OpenGate
 from system.delivery.ledger import PREFIX
-from system.delivery.message import build
 from system.delivery.outcomes import Outcome
 from system.delivery.parts import Parts
-from system.delivery.states import Lease
+from system.delivery.states import Lease, sent_result
 from system.failpoints import hit
 from system.settings import Delivery
 
@@ -46,38 +47,44 @@ def deliver_unguarded(parts: Parts, job_id: str, hint: str) -> str:
     if lease is None:
         return "gone"
     hit("worker.after_lease")
+    if lease.work.kind != "email":
+        return _run(parts, lease, claim)
     with meters.send_seconds.time():
-        outcome = _attempt(parts, lease, hint)
+        outcome = attempt(parts, lease, hint, OpenGate(parts, job_id))
     meters.smtp_attempts.labels(outcome.kind).inc()
     hit("worker.before_record")
     if policy is Delivery.MARK_AFTER and outcome.kind == "sent":
         client.set(mark, parts.worker)
     log.info("job %s attempt %d: %s (%s)", job_id, lease.fence, outcome.kind, outcome.words)
-    return _follow_up(parts, job_id, outcome, claim)
+    return _follow_up(parts, lease, outcome, claim)
 
 
-def _attempt(parts: Parts, lease: Lease, hint: str) -> Outcome:
-    s = parts.settings
-    try:
-        raw = build(lease, s.mail_from, lease.mail.domain or s.mail_domain, parts.worker, hint)
-    except ValueError as error:
-        return Outcome("failed", "connect", f"the mail cannot be built: {error}")
-    return parts.mailer.send(raw, lease.mail.to, OpenGate(parts, lease.mail.job_id))
+def _run(parts: Parts, lease: Lease, claim: str) -> str:
+    job_id, ended = lease.work.job_id, chores.run(parts.settings, lease, lambda: True)
+    if ended.kind in {"done", "failed"}:
+        parts.ledger.unguarded(job_id, ended.kind, parts.worker, ended.words, ended.result)
+        return ended.kind
+    return _later(parts, job_id, ended.words, claim)
 
 
-def _follow_up(parts: Parts, job_id: str, outcome: Outcome, claim: str) -> str:
-    ledger, worker, words = parts.ledger, parts.worker, outcome.words
+def _follow_up(parts: Parts, lease: Lease, outcome: Outcome, claim: str) -> str:
+    ledger, job_id, worker, words = parts.ledger, lease.work.job_id, parts.worker, outcome.words
     if outcome.kind in {"sent", "failed"}:
-        ledger.unguarded(job_id, outcome.kind, worker, words)
+        result = sent_result(lease.work.payload) if outcome.kind == "sent" else None
+        ledger.unguarded(job_id, outcome.kind, worker, words, result)
         hit("worker.after_record")
         return outcome.kind
     if outcome.kind == "in_doubt" and parts.settings.delivery is Delivery.CLAIM_FIRST:
         # The claim stays: at most once is the one thing that this policy is good at.
         ledger.unguarded(job_id, "in_doubt", worker, words)
         return "in_doubt"
-    ledger.unguarded(job_id, "retry", worker, words)
+    return _later(parts, job_id, words, claim)
+
+
+def _later(parts: Parts, job_id: str, words: str, claim: str) -> NoReturn:
+    parts.ledger.unguarded(job_id, "retry", parts.worker, words)
     if parts.settings.delivery is Delivery.CLAIM_FIRST:
-        ledger.client.delete(claim)
+        parts.ledger.client.delete(claim)
     raise TryLater(words)
 
 

@@ -14,8 +14,8 @@ import redis
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from system import clients, serving
-from system.delivery.broker import Broker
-from system.delivery.hints import DELIVER, PROBE_LOGIN, Hints
+from system.delivery.broker import Broker, BrokerError
+from system.delivery.hints import DELIVER, MAINTENANCE, PROBE_LOGIN, Hints, lane_of
 from system.delivery.ledger import Ledger
 from system.failpoints import hit
 from system.settings import DoubtPolicy, Settings, get_settings
@@ -87,31 +87,33 @@ class Relay:
             self._broker.ping()
             self._broker_lost = False
         overdue = self._overdue()
-        limit = BATCH if overdue <= BACKLOG + BATCH else 0
-        probe, ids, looked_at = self._ledger.claim_due(limit, backlog=overdue > BACKLOG)
+        # RabbitMQ counts no priorities: there fresh hints would hold up the ended leases that overtake them.
+        limit = BATCH if overdue <= BACKLOG + BATCH or self._s.on_rabbitmq else 0
+        probe, due, looked_at = self._ledger.claim_due(limit, backlog=overdue > BACKLOG)
         hit("relay.after_claim")
         done = 0
         try:
             if probe:
-                self._hints.publish(PROBE_LOGIN, expires=max(PROBE_LIVES_S, self._s.login_probe_s))
-            for job_id in ids:
-                self._hints.publish(DELIVER, job_id)
+                lives_s = max(PROBE_LIVES_S, self._s.login_probe_s)
+                self._hints.publish(PROBE_LOGIN, queue=MAINTENANCE, expires=lives_s)
+            for job_id, kind in due:
+                self._hints.publish(DELIVER, job_id, queue=lane_of(kind))
                 done += 1
                 self.published.inc()
         except Exception:
             self._broker_lost = True
-            if ids[done:]:
-                self._ledger.unclaim(ids[done:])
+            if due[done:]:
+                self._ledger.unclaim([job_id for job_id, _ in due[done:]])
             raise
         hit("relay.after_publish")
-        if ids:
-            log.info("published %d hints, first %s", done, ids[0])
+        if due:
+            log.info("published %d hints, first %s", done, due[0][0])
         return looked_at
 
     def _overdue(self) -> int:
         try:
             return self._broker.overdue()
-        except redis.RedisError:
+        except BrokerError:
             self._broker_lost = True
             raise
 
@@ -147,13 +149,9 @@ class Relay:
 
 def make_relay(settings: Settings) -> Relay:
     """A relay with its own connections."""
-    from system.worker.app import make_app  # noqa: PLC0415 - building an app reads settings at its import
-
     client: redis.Redis = clients.connect(settings.ledger_url, settings.redis_timeout_s)
-    hints = Hints(make_app(settings, settings.redis_timeout_s))
-    return Relay(
-        settings, Ledger(client, settings), hints, Broker(settings.broker_url, settings.redis_timeout_s)
-    )
+    hints = Hints(settings, settings.redis_timeout_s)
+    return Relay(settings, Ledger(client, settings), hints, Broker(settings, settings.redis_timeout_s))
 
 
 def main() -> None:

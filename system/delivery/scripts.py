@@ -26,7 +26,7 @@ def source(name: str) -> tuple[str, str]:
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def run(client: redis.Redis, name: str, *args: str | int | float) -> list[Any]:
+def run(client: redis.Redis, name: str, *args: str | int | float | bytes) -> list[Any]:
     """Runs transition `name`; may run it twice when a reply is lost, which every script allows for.
 
     Raises:

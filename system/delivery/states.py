@@ -5,11 +5,12 @@ Used by the ledger, the API and the metrics. Never talks to anything.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-STATES = ("queued", "leased", "sending", "retry", "in_doubt", "sent", "failed", "cancelled")
-TERMINAL = frozenset({"sent", "failed", "cancelled"})
+STATES = ("queued", "leased", "sending", "retry", "in_doubt", "sent", "done", "failed", "cancelled")
+TERMINAL = frozenset({"sent", "done", "failed", "cancelled"})
 
 # Celery's words. SUCCESS is only said when the mail is known to be stored, FAILURE only when it is not.
 PUBLIC = {
@@ -19,6 +20,7 @@ PUBLIC = {
     "retry": "RETRY",
     "in_doubt": "RETRY",
     "sent": "SUCCESS",
+    "done": "SUCCESS",
     "failed": "FAILURE",
     "cancelled": "REVOKED",
 }
@@ -28,22 +30,23 @@ WORDS = {
     "leased": "being prepared",
     "sending": "being handed to the mail server",
     "sent": "stored by the mail server",
+    "done": "done",
     "failed": "refused for good",
+    "cancelled": "cancelled before anything was done",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
-    """What is to be sent: the job's id, the client's key (or the id), one recipient, subject and text.
+class Work:
+    """What is to be done: the job's id, its kind, the client's key (or the id), and the kind's own fields.
 
-    `domain` is the right side of its Message-ID; empty in records older than that field.
+    `domain` is the right side of the Message-ID, if it is a mail.
     """
 
     job_id: str
+    kind: str
     key: str
-    to: str
-    subject: str
-    body: str
+    payload: dict[str, Any]
     domain: str = ""
 
 
@@ -51,7 +54,7 @@ class Mail:
 class Lease:
     """A worker's right to carry one job out, under one fencing token."""
 
-    mail: Mail
+    work: Work
     fence: int
 
 
@@ -84,3 +87,45 @@ class Job:
     def state(self) -> str:
         """The ledger's word for where the job stands."""
         return self.fields["state"]
+
+    @property
+    def public(self) -> str:
+        """Celery's word for it."""
+        return PUBLIC[self.state]
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return self.fields["kind"]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The kind's own fields, as they were accepted."""
+        payload: dict[str, Any] = json.loads(self.fields["payload"])
+        return payload
+
+    @property
+    def result(self) -> Any:
+        """What came of it; None while, or if, nothing did."""
+        if self.state == "sent":
+            return sent_result(self.payload)
+        return json.loads(self.fields.get("result") or "null")
+
+    @property
+    def error(self) -> str | None:
+        """The last thing that went wrong, in words."""
+        return self.fields.get("error") or None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is in doubt and waits for a person."""
+        return self.state == "in_doubt" and self.fields.get("detail", "").startswith(HELD)
+
+
+# How the detail of a doubt begins that waits for a person; written by the scripts.
+HELD = "in doubt, held"
+
+
+def sent_result(payload: dict[str, Any]) -> str:
+    """The result of a mail that is stored."""
+    return f"Email sent to {payload['to']}"

@@ -1,23 +1,28 @@
-"""The Celery app: how hints travel, and nothing about what they mean.
+"""The Celery app: how hints travel over Redis or RabbitMQ, and nothing about what they mean.
 
-Loaded by `celery -A system.worker.app worker`; the API and the relay make one of their own to publish with.
-Every time-out is set, because Celery's defaults wait for a silent Redis for ever.
+Loaded by `celery -A system.worker.app worker`, which consumes every lane unless -Q names some. Every time-out
+is set, because Celery's defaults wait for a silent broker for ever.
 """
 
 from __future__ import annotations
 
 from celery import Celery
 
+from system.delivery import broker
 from system.settings import Delivery, Settings, get_settings
 
 # Longer than any attempt can take; it only catches a process that hangs outside all our time-outs.
 TASK_LIMIT_S = 900
+# RabbitMQ only: after two of these without a sign of life, either side ends the connection.
+HEARTBEAT_S = 3
+NORMAL_PRIORITY = 6
 HELD_ACKNOWLEDGEMENT = frozenset({Delivery.CLAIM_FIRST, Delivery.MARK_AFTER})
 
 
 def make_app(settings: Settings, socket_timeout_s: float = 5) -> Celery:
     """An app for these settings; `socket_timeout_s` bounds one step of talking to the broker."""
-    app = Celery("mail", broker=settings.broker_url, include=["system.worker.tasks"])
+    url = broker.secured(settings.broker_url, settings.tls_ca_file)
+    app = Celery("mail", broker=url, include=["system.worker.tasks"])
     late = settings.delivery in HELD_ACKNOWLEDGEMENT
     app.conf.update(
         # The record says how a job went, so Celery keeps no results.
@@ -30,32 +35,28 @@ def make_app(settings: Settings, socket_timeout_s: float = 5) -> Celery:
         task_acks_late=late,
         task_reject_on_worker_lost=late,
         task_time_limit=TASK_LIMIT_S,
+        task_queues=broker.queues(settings),
+        task_default_queue=broker.CELERY,
+        task_default_priority=_priority(settings),
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_connection_timeout=2,
+        broker_connection_timeout=broker.CONNECT_TIMEOUT_S,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
         broker_pool_limit=16,
-        broker_transport_options=_transport_options(settings, socket_timeout_s),
+        broker_heartbeat=HEARTBEAT_S,
+        broker_use_ssl=broker.tls_options(settings) or False,
+        broker_transport_options=broker.transport_options(settings, socket_timeout_s),
         enable_utc=True,
     )
+    app.mail_settings, app.mail_timeout_s = settings, socket_timeout_s
     return app
 
 
-def _transport_options(settings: Settings, socket_timeout_s: float) -> dict[str, object]:
-    return {
-        "visibility_timeout": settings.visibility_timeout_s,
-        # kombu's default looks every 100 s, whatever the visibility time-out says.
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-        # A worker killed while it restores keeps the lock: by default nobody restores for five minutes.
-        "unacked_mutex_expire": 10,
-        "socket_timeout": socket_timeout_s,
-        "socket_connect_timeout": 2,
-        "socket_keepalive": True,
-        "health_check_interval": 5,
-    }
+def _priority(settings: Settings) -> int:
+    """For messages that say nothing: the middle, on the scale of the broker."""
+    return broker.rabbit_priority(NORMAL_PRIORITY) if settings.on_rabbitmq else NORMAL_PRIORITY
 
 
 def __getattr__(name: str) -> Celery:

@@ -4,8 +4,11 @@ local P = '{mail}:'
 local DUE, HELD, STATS, BREAKER, RELAY = P .. 'due', P .. 'held', P .. 'stats', P .. 'breaker', P .. 'relay'
 -- Those of the due set that do not merely wait their turn: leases and what became of them, and doubts.
 local FIRST = P .. 'first'
+-- Two lists for people: all jobs by acceptance, and those in doubt.
+local JOBS, DOUBTS = P .. 'jobs', P .. 'doubts'
 local TRAIL_MAX = 50
-local TERMINAL = { sent = true, failed = true, cancelled = true }
+local TERMINAL = { sent = true, done = true, failed = true, cancelled = true }
+local PUBLIC = { sent = 'SUCCESS', done = 'SUCCESS', failed = 'FAILURE', cancelled = 'REVOKED' }
 
 -- The server's clock is the only one that all processes share.
 local time = redis.call('TIME')
@@ -30,24 +33,66 @@ end
 
 local function note(id, event, fence, worker, detail)
   local key = P .. 'trail:' .. id
-  redis.call('RPUSH', key, cjson.encode({
+  local length = redis.call('RPUSH', key, cjson.encode({
     at_ms = NOW, event = event, fence = tonumber(fence) or 0, worker = worker or '', detail = detail or '',
   }))
-  redis.call('LTRIM', key, -TRAIL_MAX, -1)
+  if length > TRAIL_MAX then redis.call('LTRIM', key, -TRAIL_MAX, -1) end
 end
 
--- Changes the state and keeps the census (now:<state>) with it, so that it is exact across any kill.
+-- Changes the state and keeps the census (now:<state>) and the list of doubts with it, so that both are exact
+-- across any kill.
 local function move(id, from, to)
   if from ~= to then
-    if from then count('now:' .. from, -1) end
+    count('now:' .. from, -1)
     count('now:' .. to, 1)
+    if to == 'in_doubt' then redis.call('ZADD', DOUBTS, NOW, id) end
+    if from == 'in_doubt' then redis.call('ZREM', DOUBTS, id) end
   end
   set(id, 'state', to)
 end
 
+-- (nothing) -> queued: writes a new record. `every` (ms from now to the first look) may be negative: then it is
+-- not in the due set. `j`: kind, key, payload, idem, notify, notify_id, priority; `k`: how long it is kept.
+local function create(id, j, every, k)
+  redis.call('HSET', job_key(id), 'updated', NOW, 'created', NOW, 'state', 'queued', 'kind', j.kind, 'key', j.key,
+    'payload', j.payload, 'fence', 0, 'strikes', 0, 'until', 0, 'not_before', 0, 'every', every,
+    'idem', j.idem, 'notify', j.notify, 'notify_id', j.notify_id, 'priority', j.priority,
+    'ttl_s', k.ttl_s, 'idem_ttl_s', k.idem_ttl_s, 'domain', k.domain)
+  count('now:queued', 1)
+  count('accepted')
+  if tonumber(every) >= 0 then redis.call('ZADD', DUE, NOW + every, id) end
+  redis.call('ZADD', JOBS, NOW, id)
+  note(id, 'accepted', 0, '', '')
+end
+
+-- The mail that tells how a job ended. Its key is made from its parent's, so that it can be foretold.
+local function tell(id, to, result, err)
+  local v = get(id, 'notify', 'notify_id', 'kind', 'key', 'ttl_s', 'idem_ttl_s', 'domain', 'payload')
+  if not v[1] or v[1] == '' or redis.call('EXISTS', job_key(v[2])) == 1 then return end
+  local words = 'It came to nothing.'
+  if to == 'done' then
+    words = cjson.decode(result)
+    words = 'Result: ' .. (type(words) == 'string' and words or result)
+  elseif to == 'sent' then
+    words = 'Result: Email sent to ' .. cjson.decode(v[8]).to
+  elseif to == 'failed' then
+    words = 'Error: ' .. (err or '')
+  end
+  create(v[2], {
+    kind = 'email', key = v[4] ~= '' and v[4] .. '+notify' or '', idem = '', notify = '', notify_id = '', priority = 'normal',
+    payload = cjson.encode({
+      to = v[1],
+      subject = 'Job ' .. id .. ' (' .. v[3] .. ') ended: ' .. PUBLIC[to],
+      body = 'Job ' .. id .. ' of the kind ' .. v[3] .. ' ended with ' .. PUBLIC[to] .. '.\n\n' .. words .. '\n',
+    }),
+  }, 0, { ttl_s = v[5], idem_ttl_s = v[6], domain = v[7] })
+end
+
 -- Ends a job. The idempotency key lives as long as its job, and its time to live after that.
-local function finish(id, from, to)
+-- `o`: result (JSON text), error, and for Celery's result backend meta (an opaque text) and meta_ttl_s.
+local function finish(id, from, to, o)
   move(id, from, to)
+  set(id, 'detail', '', 'error', o.error or '', 'result', o.result or '')
   count(to)
   look_no_more(id)
   redis.call('ZREM', HELD, id)
@@ -55,6 +100,12 @@ local function finish(id, from, to)
   redis.call('EXPIRE', job_key(id), v[1])
   redis.call('EXPIRE', P .. 'trail:' .. id, v[1])
   if v[2] and v[2] ~= '' then redis.call('EXPIRE', v[2], v[3]) end
+  if o.meta and o.meta ~= '' then
+    local key = 'celery-task-meta-' .. id
+    redis.call('SET', key, o.meta, 'EX', o.meta_ttl_s)
+    redis.call('PUBLISH', key, o.meta)
+  end
+  tell(id, to, o.result, o.error)
 end
 
 -- The earlier conversation can no longer be completed, and nobody wrote down how it ended.

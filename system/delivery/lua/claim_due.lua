@@ -1,4 +1,4 @@
--- Takes what is due, moves each score on, and returns the ids to publish. Called by the relay; any number of
+-- Takes what is due, moves each score on, and returns the ids to publish with their kinds. Called by the relay; any number of
 -- relays may, because a score moved on is no longer due. leased (run out) -> queued; sending (run out) -> in_doubt.
 -- Replay-safe: a reply that got lost only means that these ids are looked at one interval later.
 -- The interval doubles per job while nothing happens to it, so that a backlog is not amplified.
@@ -15,7 +15,7 @@ end
 
 local out = { probe, 0 }
 local function claim(id)
-  local v = get(id, 'state', 'until', 'fence', 'every')
+  local v = get(id, 'state', 'until', 'fence', 'every', 'kind')
   local state, live = v[1], tonumber(v[2] or 0) > NOW
   if not state or TERMINAL[state] then
     look_no_more(id)
@@ -31,7 +31,7 @@ local function claim(id)
       note(id, 'retry', v[3], '', 'the lease ended before the mail was handed over')
       state = 'queued'
     end
-    if open and state ~= 'in_doubt' then
+    if open and state ~= 'in_doubt' and v[5] == 'email' then
       look_at(id, after_probe())
     else
       local every = math.max(first, tonumber(v[4] or 0))
@@ -40,6 +40,7 @@ local function claim(id)
       count('republished')
       note(id, 'republished', v[3], '', 'next look in ' .. every .. ' ms')
       out[#out + 1] = id
+      out[#out + 1] = v[5]
     end
   end
 end

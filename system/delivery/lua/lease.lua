@@ -3,7 +3,7 @@
 -- An expired lease in `sending` is a doubt, never a retry.
 -- ARGV id, owner, lease (ms), worker, hint
 local id, owner = ARGV[1], ARGV[2]
-local v = get(id, 'state', 'owner', 'until', 'fence', 'not_before')
+local v = get(id, 'state', 'owner', 'until', 'fence', 'not_before', 'kind')
 local state, fence, live = v[1], v[4], tonumber(v[3] or 0) > NOW
 if not state then
   look_no_more(id)
@@ -12,8 +12,8 @@ end
 if TERMINAL[state] then return { 'terminal', state } end
 
 local function granted(token)
-  local m = get(id, 'key', 'to', 'subject', 'body', 'domain')
-  return { 'granted', token, m[1], m[2], m[3], m[4], m[5] or '' }
+  local m = get(id, 'key', 'payload', 'domain')
+  return { 'granted', token, v[6], m[1], m[2], m[3] or '' }
 end
 if live and state == 'leased' and v[2] == owner then return granted(fence) end
 if live and (state == 'leased' or state == 'sending') then return { 'busy', '' } end
@@ -24,7 +24,7 @@ if state == 'sending' then
 end
 if state == 'in_doubt' then return { 'doubt', '' } end
 if tonumber(v[5]) > NOW then return { 'early', v[5] } end
-if breaker_open() then
+if v[6] == 'email' and breaker_open() then
   look_at(id, after_probe())
   return { 'paused', '' }
 end

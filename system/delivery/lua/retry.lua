@@ -1,12 +1,15 @@
--- leased, sending -> retry (or, when too old, failed; in_doubt and held where an earlier copy may be stored). Called by the holder with a definite, temporary no.
+-- leased, sending -> retry (or, when too old or too often, failed; in_doubt and held where an earlier copy may be
+-- stored). Called by the holder with a definite, temporary no.
 -- Negative outcomes count only from the current token. Full jitter: the caller brings the random fraction,
 -- because Lua's own generator starts from the same seed in every script.
 -- The age counts from the first strike, without the time of refused logins and of doubts.
 -- Without a strike (a lost lease) nothing is counted and nothing ages.
 -- Replay-safe: the same token finds `retry` or `failed` and gets the same answer.
--- ARGV id, fence, error, worker, base (ms), cap (ms), fraction 0-1, max age (ms), first look (ms), strike (1/0)
+-- ARGV id, fence, error, worker, base (ms), cap (ms), fraction 0-1, max age (ms), first look (ms), strike (1/0),
+--      most retries (0: any number), meta, meta ttl (s)
 local id = ARGV[1]
-local v = get(id, 'state', 'fence', 'strikes', 'first_refused', 'outage_then', 'doubted_ms', 'maybe_stored', 'refused')
+local v = get(id, 'state', 'fence', 'strikes', 'first_refused', 'outage_then', 'doubted_ms', 'maybe_stored',
+  'refused')
 if v[2] ~= ARGV[2] then return { 'stale', v[1] or 'gone' } end
 if v[1] == 'in_doubt' and v[8] == v[2] then return { 'in_doubt', 'held' } end
 if v[1] == 'retry' or v[1] == 'failed' then return { v[1], '' } end
@@ -18,11 +21,12 @@ if strike == 1 and v[4] then
 elseif strike == 1 then
   set(id, 'first_refused', NOW, 'outage_then', outage(), 'doubted_ms', 0)
 end
-if age > tonumber(ARGV[8]) then
-  local why = 'gave up after ' .. math.floor(age / 1000) .. ' s: ' .. ARGV[3]
+local most = tonumber(ARGV[11])
+local often = most > 0 and strike == 1 and tonumber(v[3]) >= most
+if often or age > tonumber(ARGV[8]) then
+  local why = often and ARGV[3] or 'gave up after ' .. math.floor(age / 1000) .. ' s: ' .. ARGV[3]
   if v[7] == '1' then return hold_refused(id, v[1], v[2], ARGV[4], why) end
-  finish(id, v[1], 'failed')
-  set(id, 'error', why)
+  finish(id, v[1], 'failed', { error = why, meta = ARGV[12], meta_ttl_s = ARGV[13] })
   note(id, 'failed', v[2], ARGV[4], why)
   return { 'failed', why }
 end

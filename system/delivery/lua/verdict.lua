@@ -2,7 +2,7 @@
 -- by an operator (owner 'operator'). `stored` is true evidence: taken from anyone, in any state.
 -- `hold` leaves the due set for the held set: it waits for a person, so nobody should look at it again.
 -- Replay-safe: the asker's name is kept with its verdict, so the same asker gets the same answer.
--- ARGV id, owner, answer, words, worker, ask again first (ms), at most (ms), first look (ms)
+-- ARGV id, owner, answer, words, worker, ask again first (ms), at most (ms), first look (ms), meta, meta ttl (s)
 local id, owner, answer = ARGV[1], ARGV[2], ARGV[3]
 local v = get(id, 'state', 'asker', 'fence', 'ask_every', 'verdict_by', 'doubted', 'doubted_at', 'refused')
 local state = v[1]
@@ -13,8 +13,7 @@ if answer == 'stored' then
   note(id, 'asked', v[3], ARGV[5], 'stored: ' .. ARGV[4])
   -- The late 250 of the doubted token is then the same copy, not a second one.
   if v[6] then redis.call('HSETNX', job_key(id), 'stored:' .. v[6], NOW) end
-  finish(id, state, 'sent')
-  set(id, 'detail', '', 'error', '')
+  finish(id, state, 'sent', { meta = ARGV[9], meta_ttl_s = ARGV[10] })
   note(id, 'sent', v[3], ARGV[5], 'by receipt')
   return { 'sent', '' }
 end

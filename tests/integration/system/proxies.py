@@ -57,8 +57,13 @@ class Proxy:
         else:
             self._toxiproxy.ask("POST", f"{self._path}/toxics", SILENT)
 
+    def cut(self, stream, after_bytes):
+        """Closes each connection once so much has passed; `stream`: upstream (requests) or downstream."""
+        toxic = {"name": "cut", "type": "limit_data", "stream": stream, "attributes": {"bytes": after_bytes}}
+        self._toxiproxy.ask("POST", f"{self._path}/toxics", toxic)
+
     def heal(self, how):
         if how == "down":
             self._toxiproxy.ask("POST", self._path, {"enabled": True})
         else:
-            self._toxiproxy.ask("DELETE", f"{self._path}/toxics/silent")
+            self._toxiproxy.ask("DELETE", f"{self._path}/toxics/{how}")

@@ -63,7 +63,8 @@ def test_accept_and_show(api):
     assert answer.headers["Location"] == answer.json["status_url"] == f"/jobs/{answer.json['id']}"
     job = api.get(answer.json["status_url"]).json
     assert job.keys() == {
-        "id", "kind", "key", "state", "detail", "attempts", "created_at", "updated_at", "error", "trail",
+        "id", "kind", "key", "state", "detail", "attempts", "created_at", "updated_at", "payload", "result", "error",
+        "notify", "notify_job", "trail",
     }  # fmt: skip
     assert (job["key"], job["state"], job["attempts"], job["error"]) == ("run-000001", "PENDING", 0, None)
     [entry] = job["trail"]
@@ -75,7 +76,7 @@ def test_accept_and_show(api):
 def test_a_hint_is_published_for_a_new_job_only(api):
     post(api, key="k")
     post(api, key="k")
-    assert api.application.extensions["mail"].broker.depth().queues == {"celery": 1}
+    assert api.application.extensions["mail"].broker.depth().queues["email"] == 1
 
 
 def test_replay_and_conflict(api):
@@ -172,7 +173,7 @@ def test_nobody_can_say_when_the_ledger_is_away(away):
     ready = away.get("/ready")
     assert ready.status_code == 503
     assert ready.json["ready"] is False
-    assert ready.json["checks"].keys() == {"ledger", "broker", "smtp_login", "relay"}
+    assert ready.json["checks"].keys() == {"ledger", "broker", "smtp_login", "relay", "backlog"}
     assert "ok" not in ready.json["checks"].values()
     figures = away.get("/metrics")
     assert figures.status_code == 200
@@ -244,7 +245,7 @@ def test_ready_and_metrics(api, redis_server, settings):
         'mail_jobs{state="retry"} 1.0',
         "mail_login_breaker_open 1.0",
         "mail_ledger_up 1.0",
-        'mail_broker_queue_length{queue="celery"} 1.0',
+        'mail_broker_queue_length{queue="email"} 1.0',
         "mail_broker_unacked 0.0",
     ):
         assert line in text.splitlines(), line

@@ -41,7 +41,7 @@ def hints():
 
 @pytest.fixture
 def relay(settings, ledger, hints):
-    made = Relay(settings(), ledger, hints, Broker(settings().broker_url, 1))
+    made = Relay(settings(), ledger, hints, Broker(settings(), 1))
     yield made
     made.close()
 
@@ -77,7 +77,7 @@ def test_what_could_not_be_published_is_given_back(relay, hints, client, setting
 
 
 def test_claims_nothing_while_the_broker_is_away(settings, ledger, hints, client, own_redis):
-    relay = Relay(settings(), ledger, hints, Broker(own_redis.url, 0.5))
+    relay = Relay(settings(), ledger, hints, Broker(settings(broker_url=own_redis.url), 0.5))
     own_redis.kill()
     [job] = due_jobs(client, settings, 1)
     for _ in range(3):
@@ -95,14 +95,14 @@ def test_claims_nothing_while_the_broker_is_away(settings, ledger, hints, client
 def test_waits_for_a_backlog(relay, hints, client, settings, ledger):
     [job] = due_jobs(client, settings, 1)
     broker = redis.Redis.from_url(settings().broker_url)
-    broker.lpush("celery\x06\x166", *["x"] * (BACKLOG + BATCH + 1))
+    broker.lpush("email\x06\x166", *["x"] * (BACKLOG + BATCH + 1))
     relay.tick()
     assert hints.published == [(DELIVER, job)], (
         "fresh hints are no reason to wait: overdue ones overtake them"
     )
     hints.published.clear()
     let_pass(client, job)
-    broker.lpush("celery", *["x"] * (BACKLOG + 1))
+    broker.lpush("email", *["x"] * (BACKLOG + 1))
     relay.tick()
     assert hints.published == []
     ledger.lease(job, "o", "w", "h")
@@ -111,7 +111,7 @@ def test_waits_for_a_backlog(relay, hints, client, settings, ledger):
     assert hints.published == [(DELIVER, job)], "an ended lease does not wait"
     hints.published.clear()
     let_pass(client, job)
-    broker.lpush("celery", *["x"] * BATCH)
+    broker.lpush("email", *["x"] * BATCH)
     relay.tick()
     assert hints.published == []
     broker.flushdb()
@@ -128,7 +128,7 @@ def test_publishes_one_probe_when_its_time_has_come(relay, hints, client, settin
     relay.tick()
     relay.tick()
     assert hints.published == [(PROBE_LOGIN,)]
-    assert hints.options == [{"expires": 5}], "a probe that nobody ran is superseded by the next"
+    assert hints.options == [{"queue": "maintenance", "expires": 5}], "a probe that nobody ran is superseded by the next"
 
 
 def test_releases_held_doubts_when_someone_can_be_asked(settings, ledger, hints, client, until):
@@ -139,7 +139,7 @@ def test_releases_held_doubts_when_someone_can_be_asked(settings, ledger, hints,
     ledger.ask(job, "o", 1)
     ledger.verdict(job, "o", "hold", "", "w")
     asks = settings(receipts_url="http://127.0.0.1:9/receipts")
-    relay = Relay(asks, Ledger(client, asks), hints, Broker(asks.broker_url, 1))
+    relay = Relay(asks, Ledger(client, asks), hints, Broker(asks, 1))
     thread = threading.Thread(target=relay.run)
     thread.start()
     until(lambda: hints.published == [(DELIVER, job)], 5, "the hint")
@@ -159,7 +159,7 @@ def test_a_backlog_of_fresh_jobs_is_not_amplified(settings, client):
         relay.tick()
         time.sleep(0.01)
     broker = redis.Redis.from_url(quick.broker_url)
-    assert BACKLOG < broker.llen("celery") <= BACKLOG + BATCH
+    assert BACKLOG < broker.llen("email") <= BACKLOG + BATCH
     broker.close()
     relay.close()
 
@@ -167,7 +167,7 @@ def test_a_backlog_of_fresh_jobs_is_not_amplified(settings, client):
 def test_doubts_held_later_are_released_too(settings, hints, client, monkeypatch):
     asks = settings(doubt_policy="resend")
     own = Ledger(client, asks)
-    relay = Relay(asks, own, hints, Broker(asks.broker_url, 1))
+    relay = Relay(asks, own, hints, Broker(asks, 1))
     monkeypatch.setattr("system.delivery.relay.RELEASE_HELD_S", 0)
     relay._release_held()
     job = accept(client, asks).job_id

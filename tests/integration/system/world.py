@@ -7,7 +7,7 @@ from system.delivery.accepting import Acceptance, Request
 from system.delivery.ledger import PREFIX
 from system.delivery.states import STATES, TERMINAL
 
-REQUEST = Request("email", "a@example.org", "subject", "body")
+REQUEST = Request("email", {"to": "a@example.org", "subject": "subject", "body": "body"})
 
 
 def accept(client, settings, key="", request=REQUEST, job_id=None):
@@ -31,6 +31,11 @@ def let_pass(client, job_id):
             client.hset(key, field, past)
     for members in ("due", "first"):
         client.zadd(PREFIX + members, {job_id: past}, xx=True)
+
+
+def claimed(ledger, **how):
+    """The ids that a relay would publish now."""
+    return [job_id for job_id, _ in ledger.claim_due(10, **how)[1]]
 
 
 def state(client, job_id):
