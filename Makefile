@@ -4,10 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: chaos test test-slow install lint clean
+.PHONY: chaos up test test-slow bench-system install lint clean
 
 chaos: install
 	$(BIN)/mailstorm suite
+
+# The system alone, with beat, Flower and every address, until Ctrl-C.
+up: install
+	$(BIN)/mailstorm up
 
 test: install lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -15,6 +19,10 @@ test: install lint
 # Convictions and acquittals over many seeds: about an hour.
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# Ratios of the system against bare Celery and bare Flask, interleaved; the last line is JSON.
+bench-system: install
+	$(BIN)/python -m benchmarks.system_bench
 
 lint: install
 	$(BIN)/ruff format --check .
