@@ -11,9 +11,9 @@ WORKDIR /app
 COPY requirements.lock .
 RUN pip install --require-hashes -r requirements.lock
 
-# A volume mounted here takes over this owner, so that the parts can write their evidence as a plain user.
+# A volume mounted at one of these takes over its owner, so that the parts can write there as a plain user.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mailstorm \
-    && install -d -o mailstorm -g mailstorm reports/runs
+    && install -d -o mailstorm -g mailstorm reports/runs greetings
 
 COPY system system
 COPY fake_smtp fake_smtp

@@ -172,6 +172,14 @@ class Settings(BaseSettings):
     def _domain(cls, value: str) -> str:
         return addresses.check_domain(value)
 
+    @field_validator("api_key")
+    @classmethod
+    def _header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not (text.isascii() and text.isprintable()) or text != text.strip():
+            raise ValueError("must be printable ASCII without spaces at its ends, to fit into a header")
+        return value
+
     @field_validator("ledger_url")
     @classmethod
     def _redis(cls, value: str) -> str:

@@ -11,7 +11,8 @@ import time
 
 from flask import Flask, Response, g, request
 
-from system.api import classic, health, jobs, limits, meters, openapi, problems, security
+from system import logs
+from system.api import classic, health, jobs, limits, meters, openapi, pages, problems, security
 from system.api.context import Context, make_context
 from system.settings import Settings, get_settings
 
@@ -22,13 +23,13 @@ def create_app(settings: Settings | None = None, tools: Context | None = None) -
     """The app; tests bring their own settings and tools."""
     settings = settings or get_settings()
     if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s api: %(message)s")
+        logs.configure(settings, "api")
     app = Flask("system.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     mail = app.extensions["mail"] = tools or make_context(settings)
     problems.install(app)
     security.install(app, settings)
-    for part in (jobs, classic, health, openapi):
+    for part in (jobs, classic, health, openapi, pages):
         app.register_blueprint(part.blueprint)
     limits.install(app, settings, mail.watch)
     _count_requests(app)

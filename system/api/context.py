@@ -40,14 +40,14 @@ class Context:
 
 def make_context(settings: Settings) -> Context:
     """Fresh tools for this process."""
-    url, timeout = settings.ledger_url, settings.redis_timeout_s
+    timeout = settings.redis_timeout_s
     look = min(LOOK_TIMEOUT_S, timeout)
     return Context(
         settings=settings,
-        ledger=Ledger(clients.connect(url, timeout), settings),
-        acceptance=Acceptance(clients.connect(url, timeout, retries=0), settings),
+        ledger=Ledger(clients.ledger(settings), settings),
+        acceptance=Acceptance(clients.ledger(settings, retries=0), settings),
         hints=Hints(settings, timeout),
-        watch=clients.connect(url, look, retries=0),
+        watch=clients.ledger(settings, look, retries=0),
         broker=Broker(settings, look),
     )
 

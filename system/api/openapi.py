@@ -11,7 +11,7 @@ from functools import cache
 from flask import Blueprint, Response, jsonify
 
 from system.api.context import context
-from system.api.openapi_routes import OF_ONE_JOB, ROUTES, Bodies, Route
+from system.api.openapi_routes import OF_ONE_JOB, PROBLEM, ROUTES, Bodies, Route
 from system.api.openapi_schemas import SCHEMAS, STRING, Schema, ref
 
 blueprint = Blueprint("openapi", __name__)
@@ -65,9 +65,7 @@ def document(*, protected: bool) -> Schema:
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = _operation(route)
     problems = {status for route in ROUTES for status in route.problems} | {401, 500}
-    answers = {
-        str(status): _response(status, {"application/problem+json": ref("problem")}) for status in problems
-    }
+    answers = {str(status): _response(status, {PROBLEM: ref("problem")}) for status in sorted(problems)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Mailstorm's job system", "version": "1.0.0"},
@@ -80,7 +78,7 @@ def document(*, protected: bool) -> Schema:
 def _operation(route: Route) -> Schema:
     responses = {str(status): _response(status, bodies) for status, bodies in route.answers.items()}
     for status in (*(() if route.open else (401,)), *route.problems, 500):
-        responses.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+        responses.setdefault(str(status), _problem(status, route.problems_as))
     if route.gives:
         responses["202"]["links"] = _links(route.gives)
     shown: Schema = {"operationId": route.name, "summary": route.summary, "responses": responses}
@@ -91,6 +89,12 @@ def _operation(route: Route) -> Schema:
     if route.open:
         shown["security"] = []
     return shown
+
+
+def _problem(status: int, types: tuple[str, ...]) -> Schema:
+    if types == (PROBLEM,):
+        return {"$ref": f"#/components/responses/{status}"}
+    return _response(status, {kind: ref("problem") if kind == PROBLEM else STRING for kind in types})
 
 
 def _response(status: int, bodies: Bodies) -> Schema:

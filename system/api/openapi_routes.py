@@ -21,7 +21,8 @@ from system.api.openapi_schemas import (
     ref,
 )
 
-JSON, TEXT = "application/json", "text/plain"
+JSON, PROBLEM, HTML, TEXT = "application/json", "application/problem+json", "text/html", "text/plain"
+FORM = "application/x-www-form-urlencoded"
 Bodies = dict[str, Schema]
 
 
@@ -30,6 +31,7 @@ class Route:
     """One method of one address. `answers` by status, for the ends that are no problem; bodies by media type.
 
     `open`: answers without the API key. `gives`: the field of its answer with the id of a new job.
+    `problems_as`: the media types of its problems.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Route:
     parameters: tuple[Schema, ...] = ()
     open: bool = False
     gives: str = ""
+    problems_as: tuple[str, ...] = (PROBLEM,)
 
     @property
     def name(self) -> str:
@@ -55,6 +58,8 @@ _IDEMPOTENCY: Schema = {
     "schema": KEY,
     "description": "the same key and body again answer the first job; with another body it is refused",
 }
+# What a request for a new job may end in.
+_CREATING = (400, 403, 410, 413, 422, 429, 503)
 
 
 def _query(name: str, schema: Schema, *, required: bool = False) -> Schema:
@@ -62,9 +67,8 @@ def _query(name: str, schema: Schema, *, required: bool = False) -> Schema:
 
 
 def _creates(path: str, summary: str, body: Schema, answer: Schema, gives: str = "") -> Route:
-    problems = (400, 403, 410, 413, 422, 429, 503)
     answers = {202: {JSON: answer}}
-    return Route("post", path, summary, answers, problems, {JSON: body}, (_IDEMPOTENCY,), gives=gives)
+    return Route("post", path, summary, answers, _CREATING, {JSON: body}, (_IDEMPOTENCY,), gives=gives)
 
 
 def _tells(path: str, summary: str, answer: Schema) -> Route:
@@ -110,7 +114,11 @@ _CLASSIC = (
     _creates("/start-job", "Greet", ref("greet-fields"), closed({"job_id": ID, "status": STATE}), "job_id"),
     _tells("/job-status/{job_id}", "Tell how a job of /start-job stands", ref("job-status")),
     _creates(
-        "/start-task", "Take some time", ref("sleep-fields"), closed({"message": STRING, "task_id": ID})
+        "/start-task",
+        "Take some time",
+        ref("sleep-fields"),
+        closed({"message": STRING, "task_id": ID}),
+        "task_id",
     ),
     _creates("/add", "Add two numbers", ref("add-fields"), closed({"task_id": ID}), "task_id"),
     _tells("/result/{job_id}", "Tell what came of a job of /start-task or /add", ref("result")),
@@ -137,5 +145,20 @@ _SELF = (
     Route("get", "/metrics", "Figures for Prometheus", {200: {TEXT: STRING}}, open=True),
     Route("get", "/openapi.json", "This document", {200: {JSON: {"type": "object"}}}),
 )
-ROUTES = (*_JOBS, *_CLASSIC, *_SELF)
+_PAGE = {HTML: STRING}
+_PAGES = (
+    Route("get", "/", "The page with the forms", {200: _PAGE, 503: _PAGE}, problems_as=(HTML,)),
+    Route(
+        "post",
+        "/",
+        "Accept a job from a form, or from JSON with the names of its fields",
+        {200: _PAGE, 202: {JSON: ref("page-accepted")}},
+        _CREATING,
+        {JSON: ref("page-request"), FORM: ref("html-form")},
+        (_IDEMPOTENCY,),
+        gives="task_id",
+        problems_as=(HTML, PROBLEM),
+    ),
+)
+ROUTES = (*_JOBS, *_CLASSIC, *_PAGES, *_SELF)
 OF_ONE_JOB = tuple(route for route in ROUTES if _JOB_ID in route.parameters)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from system import addresses
+from system.api.problems import BASE, TITLES
 from system.api.schemas import BATCH_MOST, MODELS, Resolution
 from system.delivery.listing import FILTERS
 
@@ -39,7 +40,7 @@ STRING: Schema = {"type": "string"}
 ANY: Schema = {"description": "anything that JSON can hold"}
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 KEY: Schema = {"type": "string", "pattern": f"^[!#-;=?-~]{{1,{addresses.MAX_KEY}}}$"}
-# Of a job with `notify`: the key of the mail that follows is made from it.
+_NO_KEY: Schema = {**KEY, "pattern": KEY["pattern"].replace("{1,", "{0,"), "description": "empty: none"}
 KIND: Schema = {"enum": list(MODELS)}
 STATE: Schema = {"enum": ["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]}
 FILTER: Schema = {"enum": ["", *sorted(FILTERS)], "description": "a state, or empty for any"}
@@ -58,7 +59,6 @@ _FULL_LINE: Schema = {
     "pattern": rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$",
 }
 _TEXT: Schema = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*$"}
-_NUMBER: Schema = {"type": "number", "minimum": -1.7e308, "maximum": 1.7e308}
 _REFINED: Schema = {
     "to": _ADDRESS,
     "notify": _or_null(_ADDRESS),
@@ -67,20 +67,39 @@ _REFINED: Schema = {
     "body": _TEXT,
     "text": _TEXT,
     "note": {**_LINE, "maxLength": 200},
-    "duration": {"type": "number", "minimum": 0, "maximum": 600},
-    "a": _NUMBER,
-    "b": _NUMBER,
 }
 
 
 def _request(model: Any, without: str = "", more: Schema | None = None) -> Schema:
     """The schema of a request's model, refined."""
     shape: Schema = model.model_json_schema()
-    fields = {name: _REFINED.get(name, schema) for name, schema in shape["properties"].items()}
+    fields = {name: _REFINED.get(name) or _bounded(schema) for name, schema in shape["properties"].items()}
     fields |= more or {}
     fields.pop(without, None)
     needed = {name: fields.pop(name) for name in shape["required"] if name != without}
     return closed(needed, fields, description=shape["description"])
+
+
+def _bounded(schema: Schema) -> Schema:
+    """The schema with the bounds of a union of numbers, which pydantic leaves in its own words."""
+    words = {"ge": "minimum", "le": "maximum"}
+    return {words.get(name, name): value for name, value in schema.items()}
+
+
+def _form(model: Any, **more: Any) -> Schema:
+    """The schema of a request to the page, which has names of its own for two fields."""
+    shape = _request(model)
+    names = {"kind": "form_type", "to": "recipient"}
+    fields = {names.get(name, name): schema for name, schema in shape["properties"].items()}
+    required = [names.get(name, name) for name in shape["required"]]
+    return {**shape, "properties": fields, "required": required, **more}
+
+
+def _html_form(model: Any) -> Schema:
+    """The same where it comes from a form, whose other fields are passed over."""
+    shape = _form(model, additionalProperties=True)
+    shape["properties"]["notify"] = _ADDRESS
+    return shape
 
 
 _ACCEPTED = {"id": ID, "state": STATE, "status_url": STRING}
@@ -105,7 +124,7 @@ _ENDS = ["SUCCESS", "FAILURE", "REVOKED"]
 
 _REQUESTS = {
     **{f"{kind}-job": _request(model) for kind, model in MODELS.items()},
-    **{f"{kind}-job-of-a-batch": _request(model, more={"key": KEY}) for kind, model in MODELS.items()},
+    **{f"{kind}-job-of-a-batch": _request(model, more={"key": _NO_KEY}) for kind, model in MODELS.items()},
     **{f"{kind}-fields": _request(MODELS[kind], without="kind") for kind in ("greet", "sleep", "add")},
     "job-request": {"oneOf": [ref(f"{kind}-job") for kind in MODELS]},
     "batch-request": closed(
@@ -115,11 +134,14 @@ _REQUESTS = {
             )
         }
     ),
+    "page-request": {"oneOf": [_form(model) for model in MODELS.values()]},
+    "html-form": {"oneOf": [_html_form(model) for model in MODELS.values()]},
     "resolution": _request(Resolution),
 }
 _ANSWERS = {
     "accepted": closed(_ACCEPTED),
     "batch-accepted": closed({"jobs": _list_of(closed({**_ACCEPTED, "replayed": {"type": "boolean"}}))}),
+    "page-accepted": closed({"task_id": ID, "message": STRING, "status_url": STRING}),
     "job": closed({**_JOB, "trail": _list_of(_ENTRY)}),
     "jobs": closed({"jobs": _list_of(closed(_JOB)), "next": _or_null(STRING)}),
     "job-status": closed({"job_id": ID, "state": STATE}, {"result": ANY, "error": STRING}),
@@ -137,7 +159,12 @@ _ANSWERS = {
         description="each check is `ok` or words",
     ),
     "problem": closed(
-        {"type": {"type": "string", "format": "uri"}, "title": STRING, "status": _COUNT, "detail": STRING},
+        {
+            "type": {"enum": [f"{BASE}/{name}" for name in TITLES]},
+            "title": STRING,
+            "status": _COUNT,
+            "detail": STRING,
+        },
         {"errors": _list_of(closed({"field": STRING, "message": STRING}))},
         description="RFC 9457; the end of `type` names the problem, `errors` names the wrong fields",
     ),

@@ -23,7 +23,7 @@ _NAMES = {
     415: "unsupported-media-type",
     429: "rate-limited",
 }
-_TITLES = {
+TITLES = {
     "invalid": "The request is not valid",
     "idempotency-conflict": "The idempotency key belongs to another request",
     "unsupported-media-type": "The body has a type that is not taken here",
@@ -58,7 +58,7 @@ class Problem(Exception):
         """The document as a response."""
         body: dict[str, object] = {
             "type": f"{BASE}/{self.name}",
-            "title": _TITLES.get(self.name, self.name),
+            "title": TITLES.get(self.name, self.name),
             "status": self.status,
             "detail": self.detail,
         }

@@ -22,6 +22,7 @@ from system.delivery.hints import HIGH, LOW, NORMAL
 from system.delivery.ledger import Verdict
 from system.delivery.states import Accepted, Job
 from system.failpoints import hit
+from system.kinds import KINDS
 
 RETRY_AFTER_S = 1
 BACKLOG_RETRY_AFTER_S = 5
@@ -86,6 +87,8 @@ def find(job_id: str) -> Job:
 
 def listed(state: str = "", kind: str = "", limit: int = 50, cursor: str = "") -> listing.Page:
     """One page of jobs, newest first. Raises Problem: 422, 503."""
+    if kind and kind not in KINDS:
+        raise invalid(422, "the list cannot be made", {"kind": f"must be one of {', '.join(KINDS)}"})
     try:
         with _asked("so nobody can say which jobs there are"):
             return listing.page(context().ledger.client, state, kind, limit, cursor)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import amqp
 import redis
@@ -56,17 +56,6 @@ def queues(settings: Settings) -> list[Queue]:
     ]
 
 
-def secured(url: str, ca_file: str) -> str:
-    """The URL with what kombu and redis-py need to check the certificate of a `rediss://` server."""
-    parts = urlsplit(url)
-    if parts.scheme != "rediss":
-        return url
-    query = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true", **dict(parse_qsl(parts.query))}
-    if ca_file:
-        query.setdefault("ssl_ca_certs", ca_file)
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
 def tls_options(settings: Settings) -> dict[str, object] | None:
     """What py-amqp needs to check the certificate of an `amqps://` server; without it, it checks nothing."""
     parts = urlsplit(settings.broker_url)
@@ -83,8 +72,9 @@ def tls_options(settings: Settings) -> dict[str, object] | None:
 def transport_options(settings: Settings, timeout_s: float) -> dict[str, object]:
     """Celery's `broker_transport_options`; `timeout_s` bounds one step of talking to the broker."""
     if settings.on_rabbitmq:
-        # Without confirms a publish into a dead connection succeeds.
-        return {"confirm_publish": True, "read_timeout": timeout_s, "write_timeout": timeout_s}
+        # Without confirms a publish into a dead connection succeeds. Celery awaits them in the main loop.
+        wait_s = min(timeout_s, settings.broker_confirm_timeout_s)
+        return {"confirm_publish": True, "read_timeout": wait_s, "write_timeout": wait_s}
     return {
         "visibility_timeout": settings.visibility_timeout_s,
         # kombu's default looks every 100 s, whatever the visibility time-out says.
@@ -101,7 +91,7 @@ def transport_options(settings: Settings, timeout_s: float) -> dict[str, object]
 
 def redis_client(settings: Settings, timeout_s: float) -> redis.Redis:
     """A client that never repeats a command, because a repeated LPUSH is a second message."""
-    return clients.connect(secured(settings.broker_url, settings.tls_ca_file), timeout_s, retries=0)
+    return clients.connect(clients.secured(settings.broker_url, settings.tls_ca_file), timeout_s, retries=0)
 
 
 class Rabbit:

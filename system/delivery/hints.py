@@ -1,7 +1,7 @@
 """Publishes hints to the broker: "look at this job". Best effort, bounded, never a promise, never repeated.
 
-Used by the API after an acceptance and by the relay. Writes Celery's messages without Celery, at a tenth of
-the cost. Whoever publishes while another thread does is sent along with the next batch, and a broker that
+Used by the API after an acceptance and by the relay. Writes Celery's messages without Celery, at a fraction
+of the cost. Whoever publishes while another thread does is sent along with the next batch, and a broker that
 has just failed is left alone for a second, then tried by one thread at a time.
 """
 
@@ -15,7 +15,6 @@ import threading
 import time
 import uuid
 from base64 import b64encode
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,17 @@ from typing import Any, Protocol
 
 import amqp
 
-from system.delivery.broker import CELERY, DEFAULT, EMAIL, LANES, MAINTENANCE
-from system.delivery.broker import Rabbit, rabbit_priority, redis_client, redis_list
+from system.delivery.broker import (
+    CELERY,
+    DEFAULT,
+    EMAIL,
+    LANES,
+    MAINTENANCE,
+    Rabbit,
+    rabbit_priority,
+    redis_client,
+    redis_list,
+)
 from system.kinds import KINDS
 from system.settings import Settings
 
@@ -207,21 +215,20 @@ def _refused(tag: int, multiple: bool) -> None:
 @dataclass(slots=True)
 class _Post:
     messages: list[Message]
+    woken: threading.Event = field(default_factory=threading.Event)
     done: bool = False
     error: Exception | None = None
 
 
 class Hints:
-    """Publishes to one broker; safe to use from many threads, to be made after a fork."""
+    """Publishes to one broker, from many threads; `timeout_s` bounds one step. Connects when first used."""
 
-    def __init__(self, settings: Any, timeout_s: float = 5) -> None:
-        # Transitional: callers that still bring a Celery app.
-        app, settings = settings, getattr(settings, "mail_settings", settings)
-        timeout_s = getattr(app, "mail_timeout_s", timeout_s)
+    def __init__(self, settings: Settings, timeout_s: float) -> None:
         kind = RabbitLine if settings.on_rabbitmq else RedisLine
         self._line: Line = kind(settings, timeout_s)
-        self._waiting: deque[_Post] = deque()
-        self._turn = threading.Lock()
+        self._waiting: list[_Post] = []
+        self._led = False
+        self._mutex = threading.Lock()
         self._trial = threading.Lock()
         self._ok_after = 0.0
         self._suspect = False
@@ -246,7 +253,7 @@ class Hints:
             self._send([Message(DELIVER, (job,), lane_of(kind), priority) for job, kind, priority in jobs])
         except Exception as error:
             first, more = jobs[0][0], f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-            log.warning("job %s%s: hint not published: %s", first, more, error or type(error).__name__)
+            log.warning("job %s%s: hint not published: %s", first, more, str(error) or type(error).__name__)
             return 0
         return len(jobs)
 
@@ -268,33 +275,47 @@ class Hints:
         self._send([Message(task, args, queue, priority, expires)])
 
     def close(self) -> None:
-        """Closes the connection to the broker."""
-        with self._turn:
-            self._line.close()
+        """Closes the connection to the broker, once nobody publishes any more."""
+        self._line.close()
 
     def _send(self, messages: list[Message]) -> None:
         post = _Post(messages)
-        self._waiting.append(post)
-        with self._turn:
-            if not post.done:
-                self._send_waiting()
+        with self._mutex:
+            self._waiting.append(post)
+            leads, self._led = not self._led, True
+        if not leads:
+            post.woken.wait()
+        if not post.done:
+            self._lead()
         if post.error:
             raise post.error
 
-    def _send_waiting(self) -> None:
-        posts = []
-        while self._waiting:
-            posts.append(self._waiting.popleft())
+    def _lead(self) -> None:
+        """Sends all that waits, and leaves what came meanwhile to the first of those who came."""
+        with self._mutex:
+            posts, self._waiting = self._waiting, []
         error: Exception | None = ConnectionError("the thread that published was interrupted")
         try:
-            # Whoever waited behind the one that failed would else wait as long once more.
-            if time.monotonic() < self._ok_after:
-                raise ConnectionError("the broker has just failed")
-            self._line.send([message for post in posts for message in post.messages])
-            error, self._suspect = None, False
+            self._send_now([message for post in posts for message in post.messages])
+            error = None
         except Exception as problem:
-            error, self._suspect = problem, True
-            self._ok_after = time.monotonic() + LEAVE_ALONE_S
+            error = problem
         finally:
             for post in posts:
                 post.error, post.done = error, True
+            with self._mutex:
+                self._led = bool(self._waiting)
+                next_to_lead = self._waiting[:1]
+            for post in next_to_lead + posts:
+                post.woken.set()
+
+    def _send_now(self, messages: list[Message]) -> None:
+        # Whoever waited behind a failure would else wait as long once more.
+        if time.monotonic() < self._ok_after:
+            raise ConnectionError("the broker has just failed")
+        try:
+            self._line.send(messages)
+        except Exception:
+            self._suspect, self._ok_after = True, time.monotonic() + LEAVE_ALONE_S
+            raise
+        self._suspect = False

@@ -134,7 +134,7 @@ class Ledger:
         s = self._s
         times = (ms(s.republish_first_s) // 5, ms(s.republish_max_s), ms(s.republish_first_s))
         meta: tuple[bytes | str, int] = ("", 0)
-        if answer == "stored" and (job := self.read(job_id)):
+        if answer == "stored" and (job := self.read(job_id)) and job.kind == "email":
             meta = self._meta(job_id, "SUCCESS", sent_result(job.payload))
         return str(self._run("verdict", job_id, owner, answer, words, worker, *times, *meta)[0])
 

@@ -31,5 +31,5 @@ def make_parts(settings: Settings) -> Parts:
     receipts = (
         HttpReceipts(settings.receipts_url, settings.receipts_timeout_s) if settings.receipts_url else None
     )
-    client = clients.connect(settings.ledger_url, settings.redis_timeout_s)
+    client = clients.ledger(settings)
     return Parts(settings, Ledger(client, settings), Mailer(settings), receipts, clients.worker_name())

@@ -13,10 +13,11 @@ import time
 import redis
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from system import clients, serving
+from system import clients, logs, serving
 from system.delivery.broker import Broker, BrokerError
 from system.delivery.hints import DELIVER, MAINTENANCE, PROBE_LOGIN, Hints, lane_of
 from system.delivery.ledger import Ledger
+from system.effective import describe
 from system.failpoints import hit
 from system.settings import DoubtPolicy, Settings, get_settings
 
@@ -149,7 +150,7 @@ class Relay:
 
 def make_relay(settings: Settings) -> Relay:
     """A relay with its own connections."""
-    client: redis.Redis = clients.connect(settings.ledger_url, settings.redis_timeout_s)
+    client: redis.Redis = clients.ledger(settings)
     hints = Hints(settings, settings.redis_timeout_s)
     return Relay(settings, Ledger(client, settings), hints, Broker(settings, settings.redis_timeout_s))
 
@@ -157,7 +158,8 @@ def make_relay(settings: Settings) -> Relay:
 def main() -> None:
     """Runs a relay until SIGTERM or SIGINT."""
     settings = get_settings()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s relay: %(message)s")
+    logs.configure(settings, "relay")
+    log.info("%s", describe(settings))
     relay = make_relay(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: relay.stop())

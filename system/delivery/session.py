@@ -67,18 +67,46 @@ class Session(smtplib.SMTP):
         if self._s.smtp_username:
             self._log_in()
 
-    def command(self, stage: Stage, line: str, hoped: int) -> None:
-        """Sends one command of a mail and reads its reply.
+    @property
+    def pipelining(self) -> bool:
+        """Whether the server takes several commands in one write (RFC 2920)."""
+        return self.has_extn("pipelining")
+
+    def say(self, lines: list[str]) -> None:
+        """Sends commands in one write, without reading a reply.
+
+        Raises:
+            ValueError: a line would become two. OSError, smtplib.SMTPException: the connection failed.
+
+        """
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ValueError("a command must be one line")
+        self.send("".join(f"{line}\r\n" for line in lines))
+
+    def expect(self, stage: Stage, hoped: int) -> None:
+        """Reads the reply to one command that was sent.
 
         Raises:
             Refused: not the hoped-for class of reply. OSError, smtplib.SMTPException: the connection failed.
 
         """
-        self._expect(stage, self.docmd(line), hoped)
+        self._expect(stage, self.getreply(), hoped)
 
-    def getreply(self) -> tuple[int, bytes]:
-        """The next complete reply; code -1 if it has no three-digit code."""
+    def settled(self, unanswered: int) -> bool:
+        """After a refusal: whether the server has begun anew, so that the connection can be kept.
+
+        First reads what it still owes to commands that went out with the refused one, in one time limit for
+        all of it. They must be refused too: a 354 asks for a body that must not come, and even a lone final
+        dot would leave it to the server whether something is stored.
+        """
         until = time.monotonic() + self._s.smtp_timeout_s
+        if not all(400 <= self.getreply(until)[0] <= 599 for _ in range(unanswered)):
+            return False
+        return bool(self.rset()[0] == 250)
+
+    def getreply(self, until: float | None = None) -> tuple[int, bytes]:
+        """The next complete reply, by `until` on the monotonic clock; code -1 without a three-digit code."""
+        until = time.monotonic() + self._s.smtp_timeout_s if until is None else until
         texts = []
         while True:
             line = self._line(until)

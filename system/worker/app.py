@@ -6,23 +6,45 @@ is set, because Celery's defaults wait for a silent broker for ever.
 
 from __future__ import annotations
 
-from celery import Celery
+from typing import Any
 
+from celery import Celery
+from celery.app.events import Events
+from celery.events.dispatcher import EventDispatcher
+
+from system import clients
 from system.delivery import broker
 from system.settings import Delivery, Settings, get_settings
+from system.worker import periodic, results
 
 # Longer than any attempt can take; it only catches a process that hangs outside all our time-outs.
 TASK_LIMIT_S = 900
 # RabbitMQ only: after two of these without a sign of life, either side ends the connection.
-HEARTBEAT_S = 3
+HEARTBEAT_S = 2
 NORMAL_PRIORITY = 6
 HELD_ACKNOWLEDGEMENT = frozenset({Delivery.CLAIM_FIRST, Delivery.MARK_AFTER})
 
 
+class _Dispatcher(EventDispatcher):  # type: ignore[misc]
+    """Sends a worker's events without a retry.
+
+    Celery's own heartbeat event is retried for ever in the worker's main loop, so that a worker of a silent
+    RabbitMQ would neither notice nor end.
+    """
+
+    def _publish(self, event: Any, producer: Any, routing_key: str, **_: Any) -> None:
+        super()._publish(event, producer, routing_key, retry=False)
+
+
+class _Events(Events):  # type: ignore[misc]
+    dispatcher_cls = _Dispatcher
+
+
 def make_app(settings: Settings, socket_timeout_s: float = 5) -> Celery:
     """An app for these settings; `socket_timeout_s` bounds one step of talking to the broker."""
-    url = broker.secured(settings.broker_url, settings.tls_ca_file)
-    app = Celery("mail", broker=url, include=["system.worker.tasks"])
+    url = clients.secured(settings.broker_url, settings.tls_ca_file)
+    tasks = ["system.worker.tasks", "system.worker.periodic"]
+    app = Celery("mail", broker=url, include=tasks, events=_Events if settings.on_rabbitmq else None)
     late = settings.delivery in HELD_ACKNOWLEDGEMENT
     app.conf.update(
         # The record says how a job went, so Celery keeps no results.
@@ -49,8 +71,9 @@ def make_app(settings: Settings, socket_timeout_s: float = 5) -> Celery:
         broker_use_ssl=broker.tls_options(settings) or False,
         broker_transport_options=broker.transport_options(settings, socket_timeout_s),
         enable_utc=True,
+        **periodic.app_options(settings),
+        **results.app_options(settings),
     )
-    app.mail_settings, app.mail_timeout_s = settings, socket_timeout_s
     return app
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from celery import signals
 from prometheus_client import generate_latest
 
-from system import metrics, serving
+from system import logs, metrics, serving
 from system.delivery.parts import Parts, make_parts
 from system.delivery.receipts import HttpReceipts
 from system.settings import Settings, get_settings
@@ -55,10 +55,15 @@ def check_limits(settings: Settings) -> None:
         log.warning("the receiver's data limit is %s s, SMTP_DATA_LIMIT_S says less", limit)
 
 
+signals.setup_logging.connect(logs.for_celery)
+
+
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def _on_start(**_: Any) -> None:
     global _server  # noqa: PLW0603
     settings = get_settings()
+    # The signal that sets up the logs comes later, and then replaces this.
+    logs.configure(settings, "worker")
     check_limits(settings)
     if settings.worker_metrics_port:
         pages: dict[str, serving.Page] = {

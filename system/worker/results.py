@@ -15,7 +15,7 @@ from celery import states
 from celery.backends.base import compress_payload
 from celery.backends.redis import RedisBackend
 
-from system.delivery.broker import secured
+from system.clients import secured
 from system.kinds.base import JobFailed
 from system.settings import Settings
 

@@ -13,6 +13,7 @@ import redis
 from celery import Task, shared_task
 from celery.exceptions import MaxRetriesExceededError
 
+from system import logs
 from system.delivery import meters
 from system.delivery.deliver import deliver
 from system.delivery.hints import DELIVER, PROBE_LOGIN
@@ -40,10 +41,11 @@ def deliver_job(self: Task, job_id: str) -> None:
     tools = parts()
     meters.tasks_active.inc()
     try:
-        if tools.settings.guarded:
-            _guarded(tools, job_id, hint_of(self))
-        else:
-            _unguarded(self, tools, job_id)
+        with logs.about(job_id):
+            if tools.settings.guarded:
+                _guarded(tools, job_id, hint_of(self))
+            else:
+                _unguarded(self, tools, job_id)
     finally:
         meters.tasks_active.dec()
 

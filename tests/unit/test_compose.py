@@ -16,10 +16,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROXIES = {
     "redis-api", "redis-worker", "redis-relay", "broker-api", "broker-worker", "broker-relay",
-    "smtp-worker", "receipts-worker",
+    "rabbitmq-api", "rabbitmq-worker", "rabbitmq-relay", "smtp-worker", "receipts-worker",
 }  # fmt: skip
-OURS = {"api", "worker-1", "worker-2", "relay", "fake-smtp", "locust"}
-SYSTEM = {"api": "api", "worker-1": "worker", "worker-2": "worker", "relay": "relay"}
+OURS = {"api", "worker-1", "worker-2", "relay", "beat", "flower", "fake-smtp", "locust"}
+SYSTEM = {
+    "api": "api", "worker-1": "worker", "worker-2": "worker", "relay": "relay",
+    "beat": "worker", "flower": "worker",
+}  # fmt: skip
+THEIRS = {"redis", "toxiproxy", "rabbitmq", "prometheus"}
+PROFILES = {"locust": ["load"], "rabbitmq": ["rabbitmq"], "prometheus": ["observability"]}
 
 
 def _without_tool(words):
@@ -30,7 +35,11 @@ def _without_tool(words):
 
 def _compose(*words, variables=None):
     """Run `docker compose`, or `docker-compose` where there is none; return what it prints."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("SMTP_", "API_"))}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("SMTP_", "API_", "BROKER_", "RABBITMQ_"))
+    }
     for tool in (["docker", "compose"], ["docker-compose"]):
         if not shutil.which(tool[0]):
             continue
@@ -53,9 +62,10 @@ def _compose(*words, variables=None):
 
 
 def _rendered(**variables):
-    tool, text = _compose("--profile", "load", "config", variables=variables)
+    profiles = [word for names in PROFILES.values() for name in names for word in ("--profile", name)]
+    tool, text = _compose(*profiles, "config", variables=variables)
     if tool == ["docker", "compose"]:
-        _, text = _compose("--profile", "load", "config", "--format", "json", variables=variables)
+        _, text = _compose(*profiles, "config", "--format", "json", variables=variables)
         return json.loads(text)
     # docker-compose 1.29 prints YAML only; the Python that runs it can read that, ours need not.
     first = Path(shutil.which("docker-compose")).read_bytes().splitlines()[0]
@@ -129,12 +139,32 @@ def test_each_part_connects_through_its_own_proxy(services, proxies, service, ro
     assert environment["RECEIPTS_URL"] == f"http://toxiproxy:{port['receipts-worker']}/receipts"
 
 
+def test_the_example_tells_how_to_switch_to_rabbitmq(proxies):
+    """The addresses in its comment are those of the proxies, and reach RabbitMQ as its login says."""
+    text = (ROOT / ".env.example").read_text()
+    found = re.search(
+        r"# BROKER_URL_API=(amqp://(.*?):(.*?)@toxiproxy:(\d+)//), for the worker (\d+), .* (\d+)\.", text
+    )
+    assert found
+    for role, port in zip(("api", "worker", "relay"), found.groups()[3:], strict=True):
+        proxy = proxies[f"rabbitmq-{role}"]
+        assert (proxy["listen"], proxy["upstream"]) == (f"0.0.0.0:{port}", "rabbitmq:5672")
+    services = _rendered(BROKER_URL_API=found[1], RABBITMQ_USER=found[2], RABBITMQ_PASSWORD=found[3])[
+        "services"
+    ]
+    assert services["api"]["environment"]["BROKER_URL"] == found[1]
+    assert services["rabbitmq"]["environment"] == {
+        "RABBITMQ_DEFAULT_USER": found[2],
+        "RABBITMQ_DEFAULT_PASS": found[3],
+    }
+
+
 def test_the_networks_leave_no_way_around_the_proxies(services):
     networks = {name: set(service["networks"]) for name, service in services.items()}
     for service in (*SYSTEM, "locust"):
         assert networks[service] == {"front"}
-    assert networks["redis"] == networks["fake-smtp"] == {"behind"}
-    assert networks["toxiproxy"] == {"front", "behind"}
+    assert networks["redis"] == networks["fake-smtp"] == networks["rabbitmq"] == {"behind"}
+    assert networks["toxiproxy"] == networks["prometheus"] == {"front", "behind"}
 
 
 @pytest.mark.parametrize("service", SYSTEM)
@@ -168,7 +198,7 @@ def test_every_variable_of_the_file_is_in_the_example():
 
 
 def test_everything_restarts_and_says_whether_it_is_well(services):
-    assert set(services) == OURS | {"redis", "toxiproxy"}
+    assert set(services) == OURS | THEIRS
     for name, service in services.items():
         assert service["restart"] == "unless-stopped", name
         assert service["healthcheck"]["test"], name
@@ -178,7 +208,7 @@ def test_everything_restarts_and_says_whether_it_is_well(services):
 
 
 def test_health_is_asked_where_something_listens(services):
-    for name in OURS:
+    for name in OURS - {"beat"}:
         asked = re.search(r"127\.0\.0\.1:(\d+)/", services[name]["healthcheck"]["test"][-1])
         assert asked
         assert asked[1] in {target for _, _, target in _published(services[name])}, name
@@ -193,10 +223,49 @@ def test_redis_keeps_what_it_is_told(services):
     assert words[words.index("--maxmemory-policy") + 1] == "noeviction"
 
 
-def test_the_load_starts_only_when_asked_for(services):
-    assert {name: service["profiles"] for name, service in services.items() if "profiles" in service} == {
-        "locust": ["load"]
-    }
+def test_beats_file_is_looked_for_where_it_is_written(services):
+    [file] = [word for word in services["beat"]["command"] if word.startswith("--schedule=")]
+    folder = file.removeprefix("--schedule=").rpartition("/")[0]
+    assert f"'{folder}'" in services["beat"]["healthcheck"]["test"][-1]
+    assert folder in json.dumps(services["beat"]["tmpfs"])
+
+
+def test_flower_hears_of_every_worker(services):
+    assert "-E" in services["worker-1"]["command"]
+    assert "-E" in services["worker-2"]["command"]
+
+
+def test_the_workers_share_the_folder_of_the_greetings(services):
+    for name in ("worker-1", "worker-2"):
+        assert services[name]["environment"]["GREET_DIR"] == "/app/greetings"
+        assert "/app/greetings" in json.dumps(services[name]["volumes"])
+    made = re.search(r"install -d -o mailstorm -g mailstorm (.*)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert made
+    assert {"reports/runs", "greetings"} == set(made[1].split())
+
+
+def test_prometheus_asks_what_is_there(services):
+    """Every target is a service, at a port that something of ours or theirs has for it."""
+    text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    targets = set(re.findall(r'"([a-z0-9-]+):(\d+)"', text))
+    assert {name for name, _ in targets} == set(services) - {"redis", "beat", "locust", "prometheus"}
+    for name, port in targets - {("rabbitmq", "15692")}:
+        assert port in {target for _, _, target in _published(services[name])}, name
+    assert "prometheus/prometheus.yml" in json.dumps(services["prometheus"]["volumes"])
+
+
+def test_promtool_accepts_the_configuration():
+    if not shutil.which("promtool"):
+        _without_tool("promtool is not installed")
+    file = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+    done = subprocess.run(["promtool", "check", "config", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rest_starts_only_when_asked_for(services):
+    assert {
+        name: service["profiles"] for name, service in services.items() if "profiles" in service
+    } == PROFILES
 
 
 def test_the_image_holds_only_hashed_packages_and_no_root():

@@ -7,6 +7,10 @@ local id, owner, answer = ARGV[1], ARGV[2], ARGV[3]
 local v = get(id, 'state', 'asker', 'fence', 'ask_every', 'verdict_by', 'doubted', 'doubted_at', 'refused')
 local state = v[1]
 if not state then return { 'gone', '' } end
+-- A person speaks of a doubt that they saw; a word about any other job is a mistake.
+if owner == 'operator' and state ~= 'in_doubt' and not (answer == 'stored' and state == 'sent') then
+  return { 'stale', state }
+end
 if answer == 'stored' then
   if state == 'sent' then return { 'sent', '' } end
   if state == 'in_doubt' then count('doubt_stored') end

@@ -56,7 +56,8 @@ def submit(settings, url):
 
 @pytest.mark.parametrize(
     ("stream", "after_bytes"),
-    [("upstream", n) for n in (0, 200, 10_000, 200_000, 300_000)] + [("downstream", n) for n in (0, 1, 5_000)],
+    [("upstream", n) for n in (0, 200, 10_000, 200_000, 300_000)]
+    + [("downstream", n) for n in (0, 1, 5_000)],
 )
 def test_a_cut_connection_gives_all_or_none(toxiproxy, redis_server, settings, stream, after_bytes):
     made, client = settings(), redis_server.client

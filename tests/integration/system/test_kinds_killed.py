@@ -1,4 +1,4 @@
-"""Every kind of job while its workers are killed: each ends in the right state, with the right result, once."""
+"""Every kind of job while its workers are killed: each ends in the right state, with its result, once."""
 
 import json
 import os
@@ -102,7 +102,9 @@ def test_every_kind_under_killed_workers(own_redis, broker, tmp_path, until):
             if state == "FAILURE":
                 assert job["error"] == "Simulated task failure"
         assert Counter(mail["X-Job-Key"] for mail in sink.mails) == Counter(f"email-{n}" for n in range(EACH))
-        greeted = {f"{ids[key]}.txt": f"{rest[2]}\n" for key, rest in wanted.items() if "Hello" in str(rest[2])}
+        greeted = {
+            f"{ids[key]}.txt": f"{rest[2]}\n" for key, rest in wanted.items() if "Hello" in str(rest[2])
+        }
         assert {name: text for name, (_, _, text) in watch.seen.items()} == greeted
         assert watch.changed == []
         assert list(greetings.glob(".*")) == [], "no draft of a killed process is left"

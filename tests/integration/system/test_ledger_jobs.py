@@ -120,7 +120,11 @@ def test_retries_may_be_counted(ledger, client, settings):
     ("end", "word", "text"),
     [
         (lambda ledger, job: ledger.done(job, lease(ledger, job).fence, "ä\n<b>", "w"), "SUCCESS", "ä\n<b>"),
-        (lambda ledger, job: ledger.fail(job, lease(ledger, job).fence, "no such", "w"), "FAILURE", "no such"),
+        (
+            lambda ledger, job: ledger.fail(job, lease(ledger, job).fence, "no such", "w"),
+            "FAILURE",
+            "no such",
+        ),
         (lambda ledger, job: ledger.cancel(job), "REVOKED", "nothing"),
     ],
 )
@@ -174,7 +178,7 @@ def test_a_mail_under_a_lease_can_be_cancelled_and_is_not_sent(ledger, client, s
 
 def test_too_late_to_cancel(ledger, client, settings):
     ids = [accept(client, settings()).job_id for _ in range(4)]
-    sending, doubt, resent, sent = ids
+    _, doubt, resent, sent = ids
     for job in ids:
         assert ledger.mark_sending(job, lease(ledger, job).fence, "w")
     for job in (doubt, resent):
@@ -263,6 +267,14 @@ def test_clean_up_drops_what_has_expired(ledger, client, settings):
     assert ledger.cleanup(batch=1) == 1
     assert client.zrange(PREFIX + "jobs", 0, -1) == [old, young], "an unfinished job stays, however old"
     assert ledger.cleanup(batch=1) == 0
+
+
+def test_a_person_settles_doubts_only(ledger, client, settings):
+    mail, chore = accept(client, settings()).job_id, accept(client, settings(), "", ADD).job_id
+    for job in (mail, chore):
+        for answer in ("stored", "absent", "resend"):
+            assert ledger.verdict(job, "operator", answer, "", "operator") == "stale"
+        assert state(client, job) == "queued"
 
 
 # -- Celery's results ---------------------------------------------------------------------------------------

@@ -128,7 +128,9 @@ def test_publishes_one_probe_when_its_time_has_come(relay, hints, client, settin
     relay.tick()
     relay.tick()
     assert hints.published == [(PROBE_LOGIN,)]
-    assert hints.options == [{"queue": "maintenance", "expires": 5}], "a probe that nobody ran is superseded by the next"
+    assert hints.options == [{"queue": "maintenance", "expires": 5}], (
+        "a probe that nobody ran is superseded by the next"
+    )
 
 
 def test_releases_held_doubts_when_someone_can_be_asked(settings, ledger, hints, client, until):

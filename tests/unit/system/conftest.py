@@ -86,11 +86,12 @@ class ScriptedServer:
         if step == "silence":
             self._done.wait(10)
             return False
-        if isinstance(step, list):
-            connection.sendall(step[0])
+        try:
+            connection.sendall(step[0] if isinstance(step, list) else step)
+        except OSError:
+            # The client has gone, as it may between two replies to commands that came in one write.
             return False
-        connection.sendall(step)
-        return True
+        return not isinstance(step, list)
 
     def stop(self):
         self._done.set()
@@ -102,6 +103,20 @@ class ScriptedServer:
         for connection in self._secure:
             connection.close()
         assert not self._thread.is_alive()
+
+
+def offering(extension, script):
+    """The same script, with one more line in each answer to EHLO (those that begin with `250 me`)."""
+    return [_with(extension, step) if _is_hello(step) else step for step in script]
+
+
+def _is_hello(step):
+    return isinstance(step, bytes) and step.startswith((b"250 me\r\n", b"250-me\r\n"))
+
+
+def _with(extension, answer):
+    _, _, rest = answer.partition(b"\r\n")
+    return b"250-me\r\n" + (b"250-" + extension + b"\r\n" + rest if rest else b"250 " + extension + b"\r\n")
 
 
 @pytest.fixture

@@ -44,7 +44,9 @@ def test_failures(settings):
     assert run(settings, "greet", name="fail") == chores.Ended("failed", "Simulated task failure")
     assert not settings.greet_dir.exists()
     assert chores.run(settings, Lease(Work("f", "walk", "k", {}), 1), lambda: True).kind == "failed"
-    assert chores.run(settings, Lease(Work("f", "add", "k", {}), 1), lambda: True).kind == "failed", "a damaged record"
+    assert chores.run(settings, Lease(Work("f", "add", "k", {}), 1), lambda: True).kind == "failed", (
+        "a damaged record"
+    )
 
 
 def test_a_full_disk_is_worth_another_try(settings):

@@ -1,4 +1,4 @@
-"""Every shape of reply, at every stage, against a real socket."""
+"""Every shape of reply, at every stage, against a real socket; from servers with and without PIPELINING."""
 
 import shutil
 import subprocess
@@ -9,7 +9,9 @@ import pytest
 from system.delivery.mailer import Mailer
 from system.delivery.message import dot_stuffed
 from system.delivery.session import Session
+from system.settings import Settings
 from tests.conftest import need
+from tests.unit.system.conftest import offering
 
 HELLO = [b"220 hi\r\n", b"250 me\r\n"]
 UP_TO_354 = [*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"]
@@ -33,12 +35,27 @@ class Gate:
         return self.may_finish
 
 
+@pytest.fixture(params=[False, True], ids=["one by one", "pipelined"])
+def pipelined(request):
+    return request.param
+
+
+@pytest.fixture
+def server(server, pipelined):
+    """A scripted server of either kind; the scripts answer line by line, however the lines come."""
+
+    def make(*scripts):
+        return server(*(offering(b"PIPELINING", script) if pipelined else script for script in scripts))
+
+    return make
+
+
 @pytest.fixture
 def mailer(settings):
     made = []
 
     def make(server, **changes):
-        base = {"smtp_port": server.port, "smtp_timeout_s": 0.5}
+        base = {"smtp_port": server.port, "smtp_timeout_s": 0.4}
         made.append(Mailer(settings(**{**base, **changes})))
         return made[-1]
 
@@ -57,7 +74,9 @@ def certificate(tmp_path_factory):
         "req",
         "-x509",
         "-newkey",
-        "rsa:2048",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
         "-nodes",
         "-days",
         "2",
@@ -105,7 +124,7 @@ def at_dot(answer):
     ],
 )
 def test_only_a_complete_reply_to_the_dot_decides(server, mailer, answer, kind):
-    assert send(mailer(server(at_dot(answer)))).kind == kind
+    assert send(mailer(server([*at_dot(answer), b"250 reset\r\n"]))).kind == kind
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
@@ -243,11 +262,114 @@ def test_a_kept_connection_that_dies_after_the_dot_is_in_doubt(server, mailer):
     assert len(listening.heard) == 1
 
 
-def test_after_a_refused_mail_the_connection_is_reset_and_kept(server, mailer):
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+def test_after_a_refused_mail_the_connection_is_reset_and_kept(server, mailer, pipelined, stage):
     rest = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", ("data", b"250 stored\r\n")]
-    listening = server([*HELLO, b"550 no\r\n", b"250 reset\r\n", *rest])
+    good = {"mail": 0, "rcpt": 1, "data": 2}[stage]
+    owed = [b"503 what\r\n", b"554 no recipients\r\n"][good:] if pipelined else []
+    listening = server([*HELLO, *rest[:good], b"550 no\r\n", *owed, b"250 reset\r\n", *rest])
     sender = mailer(listening)
-    assert [send(sender).kind, send(sender).kind] == ["failed", "sent"]
+    first, second = send(sender), send(sender)
+    assert (first.kind, first.stage, first.words, second.kind) == (
+        "failed",
+        stage,
+        f"{stage}: 550 no",
+        "sent",
+    )
+    assert len(listening.heard) == 1
+
+
+@pytest.mark.parametrize("pipelined", [True], ids=["pipelined"])
+class TestPipelined:
+    """The three commands are out at once, so a server may still say 354 to a mail that it has refused."""
+
+    def test_three_commands_are_one_write_and_the_body_waits_for_the_354(self, server, mailer, monkeypatch):
+        writes = []
+        real = Session.send
+        monkeypatch.setattr(Session, "send", lambda session, data: (writes.append(data), real(session, data)))
+        assert send(mailer(server(at_dot(b"250 stored\r\n")))).kind == "sent"
+        group = f"MAIL FROM:<{Settings(_env_file=None).mail_from}>\r\nRCPT TO:<to@example.org>\r\nDATA\r\n"
+        assert writes[1:] == [group, dot_stuffed(RAW), b".\r\n"]
+
+    def test_replies_that_come_as_one_are_read_one_by_one(self, server, mailer):
+        together = [
+            *HELLO,
+            b"250 ok\r\n250-fine\r\n250 ok\r\n354 go\r\n",
+            b"",
+            b"",
+            ("data", b"250 stored\r\n"),
+        ]
+        assert send(mailer(server(together))).kind == "sent"
+
+    @pytest.mark.parametrize("refused", ["mail", "rcpt"])
+    def test_a_354_after_a_refusal_gets_no_dot(self, server, mailer, refused):
+        answers = [b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"]
+        answers[["mail", "rcpt"].index(refused)] = b"550 no\r\n"
+        listening = server([*HELLO, *answers], at_dot(b"250 stored\r\n"))
+        sender, gate = mailer(listening), Gate()
+        outcome = send(sender, gate)
+        assert (outcome.kind, outcome.stage, gate.calls) == ("failed", refused, [])
+        assert send(sender).kind == "sent"
+        assert listening.heard[0].endswith(b"DATA\r\n"), "the connection is closed without another byte"
+
+    @pytest.mark.parametrize("owed", ["close", [b"55"], "silence", b"garbage\r\n", b"250 ok\r\n", b"\r\n"])
+    def test_a_refusal_stands_whatever_becomes_of_the_replies_after_it(self, server, mailer, owed):
+        sender = mailer(server([*HELLO, b"250 ok\r\n", b"450 later\r\n", owed, b"250 reset\r\n"]))
+        outcome = send(sender)
+        assert (outcome.kind, outcome.words) == ("retry", "rcpt: 450 later")
+        assert sender._session is None
+
+    @pytest.mark.parametrize(
+        ("replies", "stage"),
+        [
+            ([b"250 ok\r\n25"], "rcpt"),
+            ([b"250 ok\r\n"], "rcpt"),
+            ([b"250 ok\r\n250 ok\r\n3"], "data"),
+            ([b"250 ok\r\n250 ok\r\n354 go"], "data"),
+            ([b"250 ok\r\n250 ok\r\n354-go\r\n"], "data"),
+            ([b"2"], "mail"),
+        ],
+    )
+    def test_a_cut_between_the_replies_is_definite(self, server, mailer, replies, stage):
+        gate = Gate()
+        outcome = send(mailer(server([*HELLO, replies])), gate)
+        assert (outcome.kind, outcome.stage, gate.calls) == ("retry", stage, [])
+
+    def test_replies_that_dribble_after_a_refusal_have_one_limit(self, server, mailer):
+        began = time.monotonic()
+        assert send(mailer(server([*HELLO, b"550 no\r\n", b"503-a\r\n", b"503-b\r\n"]))).kind == "failed"
+        assert time.monotonic() - began < 3
+
+    @pytest.mark.parametrize("asked", [1, 2, 3])
+    def test_a_lease_lost_between_two_replies_leaves_no_body(self, server, mailer, asked):
+        class Losing(Gate):
+            left = asked + 2  # the banner and EHLO ask too
+
+            def still_mine(self):
+                self.left -= 1
+                return self.left > 0
+
+        listening, gate = server(at_dot(b"250 stored\r\n")), Losing()
+        sender = mailer(listening)
+        assert (send(sender, gate).kind, gate.calls) == ("stale", [])
+        sender.drop()
+        listening.stop()
+        assert listening.heard[0].endswith(b"DATA\r\n" if asked > 1 else b"\r\n")
+        assert (b"DATA" in listening.heard[0]) == (asked > 1)
+
+    def test_a_line_break_in_a_recipient_is_never_written(self, server, mailer):
+        listening = server(at_dot(b"250 stored\r\n"))
+        sender = mailer(listening)
+        assert sender.send(RAW, "a@b.c>\r\nRCPT TO:<d@e.f", Gate()).kind == "retry"
+        listening.stop()
+        assert b"RCPT" not in listening.heard[0]
+
+    def test_starttls_forgets_what_was_offered_before_it(self, server, mailer, certificate):
+        encrypted = [(certificate, b"220 go\r\n"), b"250 it\r\n", *UP_TO_354[2:], ("data", b"250 stored\r\n")]
+        listening = server([b"220 hi\r\n", b"250-me\r\n250 STARTTLS\r\n", *encrypted])
+        sender = mailer(listening, smtp_starttls=True, smtp_host="localhost", smtp_ca_file=str(certificate))
+        assert send(sender).kind == "sent"
+        assert not sender._session.pipelining
 
 
 def test_a_dribbled_reply_has_one_limit(server, mailer):
@@ -281,7 +403,7 @@ def test_starttls_checks_the_certificate_and_sends(server, mailer, certificate):
 
 
 @pytest.mark.parametrize(
-    ("where", "kind"), [("open", "retry"), ("command", "retry"), ("send", "retry"), ("getreply", "in_doubt")]
+    ("where", "kind"), [("open", "retry"), ("expect", "retry"), ("send", "retry"), ("getreply", "in_doubt")]
 )
 def test_what_nobody_expected_is_an_outcome(server, mailer, monkeypatch, where, kind):
     """A bug of ours must be backed off and aged like every failure, and never look certain after the dot."""
