@@ -63,8 +63,8 @@ def test_accept_and_show(api):
     assert answer.headers["Location"] == answer.json["status_url"] == f"/jobs/{answer.json['id']}"
     job = api.get(answer.json["status_url"]).json
     assert job.keys() == {
-        "id", "kind", "key", "state", "detail", "attempts", "created_at", "updated_at", "payload", "result", "error",
-        "notify", "notify_job", "trail",
+        "id", "kind", "key", "state", "detail", "attempts", "created_at", "updated_at", "payload", "result",
+        "error", "notify", "notify_job", "trail",
     }  # fmt: skip
     assert (job["key"], job["state"], job["attempts"], job["error"]) == ("run-000001", "PENDING", 0, None)
     [entry] = job["trail"]

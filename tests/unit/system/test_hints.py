@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from system import clients
 from system.delivery import broker
 from system.delivery import hints as module
 from system.delivery.hints import Hints, lane_of
