@@ -6,14 +6,8 @@ as the jobs resource does. Never needs a cookie or a script, and never shows a t
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import math
-import re
 import uuid
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from system.api import health as checking
 from system.api import submitting
 from system.api.context import Context, context
+from system.api.forms import Sent, as_body, in_our_words, in_their_words, key_of_form, read_form
 from system.api.jobs import read_body
 from system.api.problems import Problem, invalid
 from system.api.schemas import Resolution, read_job, wrong_fields
@@ -49,40 +44,10 @@ PER_PAGE = 25
 MESSAGE = "Job received. Processing in background."
 AGAIN = "This was received before: nothing is done twice."
 
-# Fields of each form, as the clients of older systems name them.
-FIELDS = {
-    "email": ("recipient", "subject", "body", "priority"),
-    "reverse": ("text",),
-    "sentiment": ("text",),
-    "greet": ("name",),
-    "sleep": ("duration",),
-    "add": ("a", "b"),
-}
-_NUMBERS = frozenset({"duration", "a", "b"})
-_MAY_BE_EMPTY = frozenset({"notify", "priority"})
-_OURS = {"form_type": "kind", "recipient": "to"}
-_THEIRS = {ours: theirs for theirs, ours in _OURS.items()}
-_TOKEN = re.compile(r"[A-Za-z0-9-]{1,64}")
-
 _FILTERS = (
     ("Public states", (*dict.fromkeys(PUBLIC.values()),)),
     ("Ledger states", (*STATES, "held")),
 )
-
-
-@dataclass(slots=True)
-class Sent:
-    """A form as it was sent: shown again with its values, with what is wrong, and under the same token."""
-
-    kind: str = ""
-    token: str = ""
-    values: dict[str, str] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields that can be pointed at."""
-        return (*FIELDS.get(self.kind, ()), "notify")
 
 
 @blueprint.get("/")
@@ -96,13 +61,13 @@ def submit() -> Response:
     """Accepts a job. A form gets the page with the task id in it, JSON gets JSON."""
     if request.is_json:
         return _submit_json()
-    sent = _read_form()
-    wanted, errors = read_job(_as_body(sent))
+    sent = read_form()
+    wanted, errors = read_job(as_body(sent))
     if wanted is None:
-        sent.errors = _in_their_words(errors)
+        sent.errors = in_their_words(errors)
         return _home(sent, status=422)
     try:
-        accepted = submitting.submit(wanted, submitting.key_of_request() or _key_of_form(sent))
+        accepted = submitting.submit(wanted, submitting.key_of_request() or key_of_form(sent))
     except Problem as problem:
         # The same token again: whoever sends the form once more cannot be sending it twice.
         return _home(sent, trouble=problem)
@@ -282,12 +247,12 @@ def _figures(tools: Context, checks: dict[str, str]) -> list[tuple[str, dict[str
 
 def _submit_json() -> Response:
     data, key = read_body(), submitting.key_of_request()
-    ours = _in_our_words(data) if isinstance(data, dict) else data
+    ours = in_our_words(data) if isinstance(data, dict) else data
     if ours != data and len(ours) != len(data):
         raise invalid(422, "the body has wrong fields", {"recipient": "must not be given twice"})
     wanted, errors = read_job(ours)
     if wanted is None:
-        raise invalid(422, "the body has wrong fields", _in_their_words(errors))
+        raise invalid(422, "the body has wrong fields", in_their_words(errors))
     accepted = submitting.submit(wanted, key)
     response = jsonify(_receipt(accepted))
     response.status_code = 202
@@ -302,46 +267,3 @@ def _receipt(accepted: Accepted) -> dict[str, str]:
         "message": AGAIN if accepted.how == "replayed" else MESSAGE,
         "status_url": url_for("jobs.show", job_id=accepted.job_id),
     }
-
-
-def _read_form() -> Sent:
-    """What the form holds of its kind's fields; browsers send CR LF for each line's end."""
-    kind, token = request.form.get("form_type", ""), request.form.get("token", "")
-    names = (*FIELDS[kind], "notify") if kind in FIELDS else ()
-    values = {name: request.form.get(name, "").replace("\r\n", "\n") for name in names}
-    return Sent(kind, token if _TOKEN.fullmatch(token) else "", values)
-
-
-def _key_of_form(sent: Sent) -> str:
-    """One key for each rendered form and content: a reload repeats it, a corrected form does not collide."""
-    if not sent.token:
-        return ""
-    content = json.dumps([sent.kind, sent.values], sort_keys=True)
-    return f"form.{sent.token}.{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-def _as_body(sent: Sent) -> dict[str, Any]:
-    """The form as a client of `POST /jobs` would say it."""
-    given = {name: value for name, value in sent.values.items() if value or name not in _MAY_BE_EMPTY}
-    numbers = {name: _number(given[name]) for name in _NUMBERS & given.keys()}
-    return _in_our_words({"form_type": sent.kind, **given, **numbers})
-
-
-def _number(text: str) -> int | float | str:
-    """The number in a form's field; anything else stays the text that it is, to be refused."""
-    with suppress(ValueError):
-        return int(text)
-    with suppress(ValueError):
-        if math.isfinite(number := float(text)):
-            return number
-    return text
-
-
-def _in_our_words(data: dict[str, Any]) -> dict[str, Any]:
-    return {_OURS.get(name, name): value for name, value in data.items()}
-
-
-def _in_their_words(errors: dict[str, str]) -> dict[str, str]:
-    """Errors by the field that the client sent; of a field that may be of several types it keeps one."""
-    fields = {name: name.split(".")[0] for name in errors}
-    return {_THEIRS.get(fields[name], fields[name]): words for name, words in errors.items()}
