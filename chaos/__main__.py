@@ -22,7 +22,7 @@ from chaos.errors import (
     UsageError,
 )
 from chaos.prepare import DELIVERIES, Wish
-from chaos.stack.options import StackOptions
+from chaos.stack.options import BROKERS, StackOptions
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,10 +61,16 @@ def parser() -> argparse.ArgumentParser:
 
     up = sub.add_parser("up", help="start the system alone and keep it until Ctrl-C")
     up.add_argument("--delivery", choices=DELIVERIES, default="ledger", help="how the system guards a mail")
+    _broker_flag(up)
     up.add_argument("--api-port", type=int, default=0, help="port of the API (default: a free one)")
-    up.set_defaults(
-        act=lambda args: commands.up(StackOptions(delivery=args.delivery, api_port=args.api_port))
+    up.add_argument(
+        "--simulate-failures",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="refuse recipients with `fail` in them, for demos",
     )
+    _out_flag(up)
+    up.set_defaults(act=lambda args: commands.up(_up_options(args), args.out))
 
     undo = sub.add_parser("undo", help="take back what a killed harness left: faults, processes, files")
     undo.set_defaults(act=lambda _: commands.undo())
@@ -73,6 +79,18 @@ def parser() -> argparse.ArgumentParser:
     servers.add_argument("--get", action="store_true", help="build what is missing into the project's .tools")
     servers.set_defaults(act=lambda args: commands.show_servers(get=args.get))
     return main
+
+
+def _broker_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--broker", choices=BROKERS, default="redis", help="what carries the hints (default: redis)"
+    )
+
+
+def _out_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty"
+    )
 
 
 def _experiment_flags(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +102,7 @@ def _experiment_flags(parser: argparse.ArgumentParser) -> None:
         default="ledger",
         help="how the system guards a mail (default: ledger)",
     )
+    _broker_flag(parser)
     add("--lease", type=float, default=StackOptions.lease_s, metavar="S", help="lease of a job (default: 8)")
     add(
         "--no-receipts", dest="receipts", action="store_false", help="nobody can say whether a mail is stored"
@@ -99,7 +118,17 @@ def _experiment_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count, but forgive, duplicates that no sender could avoid (the 250 never left the server)",
     )
-    add("--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty")
+    _out_flag(parser)
+
+
+def _up_options(args: argparse.Namespace) -> StackOptions:
+    return StackOptions(
+        delivery=args.delivery,
+        broker=args.broker,
+        api_port=args.api_port,
+        simulate_failures=args.simulate_failures,
+        monitoring=True,
+    )
 
 
 def _wish(args: argparse.Namespace, scenario: str | None = None) -> Wish:
@@ -109,6 +138,7 @@ def _wish(args: argparse.Namespace, scenario: str | None = None) -> Wish:
         duration_s=getattr(args, "duration", None),
         seed=args.seed,
         delivery=args.delivery,
+        broker=args.broker,
         receipts=args.receipts,
         doubt_policy=args.doubt_policy,
         allow_unavoidable=args.allow_unavoidable,

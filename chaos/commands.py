@@ -46,7 +46,7 @@ def suite(wish: Wish) -> int:
     found = servers.find_all(get=True)
     verdicts: list[Verdict] = []
     codes: list[int] = []
-    for name in STANDARD_SUITE:
+    for name in STANDARD_SUITE[wish.broker]:
         out = wish.out / name if wish.out else None
         try:
             ended = run_experiment(
@@ -80,10 +80,10 @@ def worst(codes: list[int]) -> int:
 def list_scenarios() -> int:
     """Print every scenario, a line each."""
     for scenario in SCENARIOS.values():
-        mark = "*" if scenario.name in STANDARD_SUITE else " "
         load = f"{scenario.rate_per_s:g}/s for {scenario.duration_s:g} s"
-        _say(f"{mark} {scenario.name:18} {load:14} {scenario.summary}")
-    _say("* in the standard suite (`suite`, `make chaos`)")
+        _say(f"{scenario.name:18} {load:14} {scenario.summary}")
+    for broker, names in STANDARD_SUITE.items():
+        _say(f"the standard suite with --broker {broker}: {', '.join(names)}")
     return 0
 
 
@@ -99,10 +99,10 @@ def judge_again(folder: Path) -> int:
     return verdict.exit_code
 
 
-def up(options: StackOptions) -> int:
+def up(options: StackOptions, out: Path | None) -> int:
     """Start the system, print its addresses, and stop it on Ctrl-C or SIGTERM."""
     run_name = run_id("up", 0)
-    folder = make_folder("up", None)
+    folder = make_folder("up", out)
     events = Events(folder / evidence.EVENTS, run_name, "chaos")
     with interruptible():
         try:
@@ -152,6 +152,8 @@ def _replayable(wish: Wish) -> Wish:
         str(wish.seed),
         "--delivery",
         wish.delivery,
+        "--broker",
+        wish.broker,
     ]
     words += ["--lease", f"{wish.lease_s:g}"]
     words += ["--rate", f"{wish.rate_per_s:g}"] if wish.rate_per_s is not None else []

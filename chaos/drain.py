@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import redis
 import requests
 
 from chaos import http
+from chaos.broker import Unseen
 from chaos.observe import Observer, parse_samples
 
 POLL_S = 0.2
@@ -60,7 +60,7 @@ def look(observer: Observer, api_metrics: str) -> Stillness:
     try:
         queues, unacked = observer.broker.depth()
         queued = sum(queues.values())
-    except redis.RedisError:
+    except Unseen:
         pass
     try:
         value = parse_samples(http.get(api_metrics, LIMIT_S).text).get("mail_jobs_due")

@@ -18,7 +18,7 @@ from chaos.collect import collect_ledger
 from chaos.drain import drain, look
 from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
-from chaos.observe import Broker, Events, Observer
+from chaos.observe import Events, Observer
 from chaos.paths import state_dir
 from chaos.progress import Progress
 from chaos.scenarios.base import Scenario
@@ -136,7 +136,7 @@ def _tell(story: Callable[[Stage], None], stage: Stage) -> str | None:
 
 def _watching(run: Run, stack: LocalStack) -> Observer:
     metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
-    return Observer(metrics, stack.metrics, Broker(stack.addresses.redis_url), stack.sink)
+    return Observer(metrics, stack.metrics, stack.broker, stack.sink)
 
 
 @contextmanager

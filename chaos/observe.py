@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import redis
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from chaos import http
+from chaos.broker import Broker, Unseen
 from chaos.errors import HarnessError
 from chaos.sink import Sink
 from reports.evidence import Appender
@@ -43,31 +43,6 @@ def parse_samples(text: str) -> dict[str, float]:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
             samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
     return samples
-
-
-class Broker:
-    """Depth of the Celery queues in a Redis broker, over a direct connection."""
-
-    PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-
-    def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True
-        )
-
-    def depth(self) -> tuple[dict[str, int], int]:
-        """(length of each queue over all its priorities, messages delivered but not acknowledged)."""
-        names = set()
-        for binding in self._redis.scan_iter("_kombu.binding.*", count=100):
-            if binding.endswith((".pidbox", "celeryev")):
-                continue
-            names |= {str(member).rpartition("\x06\x16")[2] for member in self._redis.smembers(binding)}
-        queues = {
-            name: sum(int(self._redis.llen(name + suffix)) for suffix in self.PRIORITIES)
-            for name in sorted(names)
-            if not name.endswith(".pidbox")
-        }
-        return queues, int(self._redis.hlen("unacked"))
 
 
 @dataclass(frozen=True)
@@ -196,7 +171,7 @@ class Observer:
         due = self.latest.get("api", {}).get("mail_jobs_due")
         try:
             queues, unacked = self.broker.depth()
-        except redis.RedisError as error:
+        except Unseen as error:
             self._metrics.append("broker", ok=False, queues={}, unacked=None, due=due, error=str(error)[:300])
             return
         self._metrics.append("broker", ok=True, queues=queues, unacked=unacked, due=due)

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 
-PACKAGES = ("celery", "kombu", "redis", "flask", "gunicorn", "aiosmtpd", "locust", "toxiproxy-python")
+PACKAGES = ("celery", "kombu", "redis", "amqp", "flask", "gunicorn", "aiosmtpd", "locust", "toxiproxy-python")
 MAX_SEED = 2**31 - 1
 
 

@@ -18,7 +18,7 @@ from chaos.plan import MAX_SEED, run_id, versions
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
-from chaos.stack.options import StackOptions
+from chaos.stack.options import BROKERS, StackOptions
 from reports.plan import Plan, Thresholds
 
 DELIVERIES = ("ledger", "claim-first", "mark-after", "none")
@@ -35,6 +35,7 @@ class Wish:
     duration_s: float | None = None
     seed: int = 1
     delivery: str = "ledger"
+    broker: str = "redis"
     receipts: bool = True
     doubt_policy: str = "hold"
     allow_unavoidable: bool = False
@@ -60,13 +61,14 @@ def prepare(wish: Wish, servers: dict[str, Found]) -> Run:
     )
     options = StackOptions(
         delivery=wish.delivery,
+        broker=wish.broker,
         receipts=wish.receipts,
         doubt_policy=wish.doubt_policy,
         lease_s=wish.lease_s,
         sink_latency_s=scenario.sink_latency_s,
     )
     _check(wish, load, options)
-    _require_servers(scenario, servers)
+    _require_servers((*options.servers, *scenario.needs), servers)
     refuse_stale(state_dir())
     return Run(scenario, _plan(wish, load, scenario), make_folder(scenario.name, wish.out), options, servers)
 
@@ -82,6 +84,7 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
         ),
         f"--seed {wish.seed}: a whole number from 0 to {MAX_SEED}": 0 <= wish.seed <= MAX_SEED,
         f"--delivery {wish.delivery}: one of {', '.join(DELIVERIES)}": wish.delivery in DELIVERIES,
+        f"--broker {wish.broker}: one of {', '.join(BROKERS)}": wish.broker in BROKERS,
         f"--lease {wish.lease_s:g}: seconds, over the sink's DATA limit of {options.data_limit_s:g}": (
             options.data_limit_s < wish.lease_s <= MAX_DURATION_S
         ),
@@ -103,6 +106,7 @@ def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
         rate_per_s=load.rate_per_s,
         duration_s=load.duration_s,
         delivery=wish.delivery,
+        broker=wish.broker,
         lease_s=wish.lease_s,
         receipts=wish.receipts,
         thresholds=Thresholds(
@@ -157,7 +161,7 @@ def _new_folder(parent: Path) -> Path:
     raise UsageError(f"{parent}: a hundred runs within one second?")
 
 
-def _require_servers(scenario: Scenario, servers: dict[str, Found]) -> None:
-    missing = [servers[name].missing() for name in scenario.needs if servers[name].path is None]
+def _require_servers(needed: tuple[str, ...], servers: dict[str, Found]) -> None:
+    missing = [servers[name].missing() for name in needed if servers[name].path is None]
     if missing:
         raise ServerMissing(" ".join(missing))

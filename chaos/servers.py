@@ -1,4 +1,4 @@
-"""Find redis-server and toxiproxy-server, or get them for this project alone.
+"""Find redis-server, toxiproxy-server and rabbitmq-server, or get them for this project alone.
 
 Called by `python -m chaos servers --get` (part of `make install`) and at the start of every run.
 Never installs anything system-wide, and never hides what it tried.
@@ -21,6 +21,7 @@ from chaos.paths import PROJECT, TOOLS
 
 TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
 GO_LOCK = PROJECT / "requirements-go.lock"
+DEBIANS_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 BUILD_LIMIT_S = 600
 
 
@@ -72,9 +73,22 @@ def toxiproxy_server(*, get: bool = False) -> Found:
     return Found("toxiproxy-server", None, tuple(tried), advice)
 
 
+def rabbitmq_server() -> Found:
+    """The server's own script. What Debian puts on PATH is a wrapper that changes user and folder."""
+    advice = (
+        "Install RabbitMQ (Debian: `apt-get install rabbitmq-server`; macOS: `brew install rabbitmq`). "
+        "Only `--broker rabbitmq` needs it."
+    )
+    if os.access(DEBIANS_RABBITMQ, os.X_OK):
+        return Found("rabbitmq-server", DEBIANS_RABBITMQ)
+    on_path = shutil.which("rabbitmq-server")
+    tried = (str(DEBIANS_RABBITMQ), "rabbitmq-server on PATH")
+    return Found("rabbitmq-server", Path(on_path) if on_path else None, tried, advice)
+
+
 def find_all(*, get: bool = False) -> dict[str, Found]:
-    """Both servers by name."""
-    return {found.name: found for found in (redis_server(), toxiproxy_server(get=get))}
+    """All servers by name."""
+    return {found.name: found for found in (redis_server(), toxiproxy_server(get=get), rabbitmq_server())}
 
 
 def _build(built: Path) -> list[str]:

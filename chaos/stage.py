@@ -98,10 +98,10 @@ class Stage:
         """SIGKILL Redis; the supervisor starts it again on the same files."""
         self.run(KillRedis(self._name("kill-redis"), self.stack.redis))
 
-    def sever(self, who: str, proxies: list[str], mode: str, hold_s: float) -> None:
-        """Sever connections for a while."""
-        name = self._name(f"sever-{mode}-{who}")
-        self.run(Sever(name, self._network(), proxies, mode, self.observer), hold_s)
+    def sever(self, who: str, proxies: list[str], mode: str, hold_s: float, what: str = Sever.what) -> None:
+        """Sever connections for a while; `what` is said of them in the evidence, in front of the mode."""
+        name = self._name(f"{what}-{mode}-{who}")
+        self.run(Sever(name, self._network(), proxies, mode, self.observer, what), hold_s)
 
     def break_smtp(self, rule: Rule, hold_s: float) -> None:
         """Let the sink misbehave for a while."""

@@ -48,6 +48,8 @@ class Plan:
     expect_faults: tuple[str, ...]
     command: tuple[str, ...]
     versions: dict[str, str]
+    # Plans from before there was a choice do not have it.
+    broker: str = "redis"
 
 
 def store_plan(run_dir: Path, plan: Plan) -> None:
@@ -97,6 +99,7 @@ def _plan(data: dict[str, Any]) -> Plan:
         ),
         expect_faults=tuple(str(kind) for kind in _get(data, "expect_faults", list)),
         command=tuple(str(word) for word in _get(data, "command", list)),
+        broker=_get({"broker": "redis"} | data, "broker", str),
         versions={str(name): str(text) for name, text in sorted(_get(data, "versions", dict).items())},
     )
 

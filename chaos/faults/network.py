@@ -134,11 +134,19 @@ class Network:
 class Sever(Fault):
     """Sever some connections in one of the `MODES`; it has bitten when the mail stops flowing."""
 
+    what = "sever"
+
     def __init__(
-        self, name: str, network: Network, proxies: list[str], mode: str, observer: Observer
+        self,
+        name: str,
+        network: Network,
+        proxies: list[str],
+        mode: str,
+        observer: Observer,
+        what: str = what,
     ) -> None:
         super().__init__(name)
-        self.kind = f"sever-{mode}"
+        self.kind = f"{what}-{mode}"
         self._network = network
         self._proxies = proxies
         self._mode = mode

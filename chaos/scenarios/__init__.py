@@ -5,7 +5,15 @@ The registry is the only list: the command line, the suite and the documentation
 
 from __future__ import annotations
 
-from chaos.scenarios import break_smtp_login, calm, drop_after_dot, kill_redis, kill_workers, sever_redis
+from chaos.scenarios import (
+    break_smtp_login,
+    calm,
+    drop_after_dot,
+    kill_redis,
+    kill_workers,
+    sever_broker,
+    sever_redis,
+)
 from chaos.scenarios.base import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -14,10 +22,15 @@ SCENARIOS: dict[str, Scenario] = {
         calm.SCENARIO,
         kill_workers.SCENARIO,
         sever_redis.SCENARIO,
+        sever_broker.SCENARIO,
         break_smtp_login.SCENARIO,
         drop_after_dot.SCENARIO,
         kill_redis.SCENARIO,
     )
 }
 
-STANDARD_SUITE = ("calm", "kill-workers", "sever-redis", "break-smtp-login", "drop-after-dot")
+STANDARD_SUITE = {
+    "redis": ("calm", "kill-workers", "sever-redis", "break-smtp-login", "drop-after-dot"),
+    "rabbitmq": ("calm", "kill-workers", "sever-broker", "break-smtp-login", "drop-after-dot"),
+}
+"""By broker: what is severed is what carries the hints, and the ledger."""

@@ -20,7 +20,8 @@ class Scenario:
     duration_s: float
     story: Callable[[Stage], None]
     expect_faults: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ("redis-server",)
+    needs: tuple[str, ...] = ()
+    """Servers besides those of the stack."""
     sink_latency_s: float = 0.0
     recovery_limit_s: float = 30.0
 

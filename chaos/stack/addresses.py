@@ -1,27 +1,46 @@
 """Who listens where, and which connection goes through which proxy.
 
 Every connection that a fault may cut has a proxy of its own, so that partial partitions are possible; what
-the harness watches has none. Without Toxiproxy the same names lead straight to the servers.
+the harness watches has none. Without Toxiproxy the same connections lead straight to the servers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from chaos.stack.options import StackOptions
 from chaos.stack.ports import HOST, Ports
 
-REDIS_PROXIES = ("redis-api", "redis-worker", "redis-relay", "broker-api", "broker-worker", "broker-relay")
-PROXIES = dict.fromkeys(REDIS_PROXIES, "redis") | {"smtp-worker": "smtp", "receipts-worker": "control"}
-"""Name of each proxy, and the server behind it."""
+ROLES = ("api", "worker", "relay")
+PROXIES = (
+    *(f"redis-{role}" for role in ROLES),
+    *(f"broker-{role}" for role in ROLES),
+    "smtp-worker",
+    "receipts-worker",
+)
+"""The name of a proxy: what is reached, and by whom."""
+
+RABBITMQ_PORTS = ("amqp", "management", "epmd", "dist")
 
 
 class Addresses:
     """The loopback addresses of one stack."""
 
-    def __init__(self, ports: Ports, workers: list[str], *, severable: bool, api_port: int = 0) -> None:
-        """`severable`: Toxiproxy is there. Raises HarnessError when `api_port` (0: a free one) is taken."""
+    def __init__(self, ports: Ports, options: StackOptions, *, severable: bool) -> None:
+        """`severable`: Toxiproxy is there. Raises HarnessError when the wanted API port is taken."""
         self.severable = severable
-        self._port = {"api": ports.take(api_port, "the API")}
-        for name in ("redis", "toxiproxy", "smtp", "control", "relay", *PROXIES, *workers):
+        self._port = {"api": ports.take(options.api_port, "the API")}
+        names = ["redis", "toxiproxy", "smtp", "control", "relay", *PROXIES, *options.worker_names]
+        names += RABBITMQ_PORTS if options.on_rabbitmq else ()
+        names += ["flower"] if options.monitoring else []
+        for name in names:
             self._port[name] = ports.take(what=name)
+        self._server = {
+            "redis": "redis",
+            "broker": "amqp" if options.on_rabbitmq else "redis",
+            "smtp": "smtp",
+            "receipts": "control",
+        }
 
     def port(self, name: str) -> int:
         """The port of a server or proxy."""
@@ -31,19 +50,27 @@ class Addresses:
         """HOST:PORT of a server itself."""
         return f"{HOST}:{self._port[name]}"
 
-    def via(self, proxy: str) -> str:
-        """HOST:PORT of a proxy, or of the server behind it when there is no Toxiproxy."""
-        return self.direct(proxy if self.severable else PROXIES[proxy])
+    def reach(self, what: str, role: str) -> str:
+        """HOST:PORT at which a part of the system reaches `what`: its proxy, if it has one."""
+        proxy = f"{what}-{role}"
+        return self.direct(proxy if self.severable and proxy in PROXIES else self._server[what])
 
-    def http(self, name: str, path: str = "") -> str:
-        """The address of a page of a server, without a proxy."""
-        return f"http://{self.direct(name)}{path}"
+    def http(self, name: str, path: str = "", login: str = "") -> str:
+        """The address of a page of a server, without a proxy; `login` is USER:PASSWORD."""
+        return f"http://{login}{'@' if login else ''}{self.direct(name)}{path}"
 
     @property
     def redis_url(self) -> str:
         """Redis without a proxy, for watching."""
-        return f"redis://{self.direct('redis')}/0"
+        return f"redis://{self.direct('redis')}"
 
     def proxies(self) -> dict[str, tuple[str, str]]:
         """For Toxiproxy: name -> (listen, upstream)."""
-        return {name: (self.direct(name), self.direct(upstream)) for name, upstream in PROXIES.items()}
+        return {name: (self.direct(name), self.direct(self._behind(name))) for name in PROXIES}
+
+    def proxies_to(self, server: str, roles: Iterable[str] = ROLES) -> list[str]:
+        """The proxies through which these roles reach a server, such as `redis`, whatever for."""
+        return [name for name in PROXIES if self._behind(name) == server and name.endswith(tuple(roles))]
+
+    def _behind(self, proxy: str) -> str:
+        return self._server[proxy.partition("-")[0]]

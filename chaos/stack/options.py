@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BROKERS = ("redis", "rabbitmq")
+
 
 @dataclass(frozen=True)
 class StackOptions:
     """The choices, with the local stack's defaults. Times in seconds."""
 
     delivery: str = "ledger"
+    broker: str = "redis"
     receipts: bool = True
     doubt_policy: str = "hold"
     workers: int = 2
@@ -20,3 +23,21 @@ class StackOptions:
     sink_latency_s: float = 0.0
     visibility_timeout_s: int = 8
     api_port: int = 0
+    simulate_failures: bool = False
+    # Beat and Flower, and workers that tell Flower what they do.
+    monitoring: bool = False
+
+    @property
+    def worker_names(self) -> list[str]:
+        """The Celery workers, in order."""
+        return [f"worker-{number}" for number in range(1, self.workers + 1)]
+
+    @property
+    def on_rabbitmq(self) -> bool:
+        """The hints go through RabbitMQ; the ledger stays in Redis."""
+        return self.broker == "rabbitmq"
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers without which there is no such stack."""
+        return ("redis-server", "rabbitmq-server") if self.on_rabbitmq else ("redis-server",)

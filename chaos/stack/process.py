@@ -43,6 +43,7 @@ class Spec:
     ready: Callable[[], bool]
     ready_limit_s: float = 30.0
     stop_grace_s: float = 8.0
+    """Patience with its end; 0: it is killed at once, because nothing that it would still do is of use."""
 
 
 class Managed:
@@ -126,7 +127,7 @@ class Managed:
             return
         self._ended = True
         status = end_group(process, self.spec.stop_grace_s)
-        if status == -signal.SIGKILL:
+        if status == -signal.SIGKILL and self.spec.stop_grace_s:
             limit = f"{self.spec.stop_grace_s:g} s"
             self._event("note", text=f"{self.spec.name} did not stop within {limit}: killed")
         self._event("process", name=self.spec.name, process_pid=process.pid, what="exited", status=status)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from chaos.stack import rabbitmq
 from chaos.stack.addresses import Addresses
 from chaos.stack.options import StackOptions
 from chaos.stack.ports import HOST
 
-SMTP_USER = "mailstorm"
+USER = rabbitmq.USER
+"""Who logs in at the sink, at RabbitMQ and at Flower."""
+
+# Apart, so that whoever looks for queues need not look through every job.
+LEDGER_DB, BROKER_DB = 0, 1
+_CELERY = (sys.executable, "-m", "celery", "-A", "system.worker.app")
 
 
 def redis(binary: Path, addresses: Addresses, data: Path) -> list[str]:
@@ -40,7 +46,7 @@ def sink(options: StackOptions, addresses: Addresses, run: str, out: Path) -> li
         "--host": HOST,
         "--smtp-port": str(addresses.port("smtp")),
         "--control-port": str(addresses.port("control")),
-        "--username": SMTP_USER,
+        "--username": USER,
         "--idle-limit-s": str(options.data_limit_s),
         "--data-limit-s": str(options.data_limit_s),
         "--latency-s": str(options.sink_latency_s),
@@ -67,31 +73,51 @@ def relay() -> list[str]:
 def worker(options: StackOptions, name: str) -> list[str]:
     """One Celery worker with its pool."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "system.worker.app", "worker"),
+        *(*_CELERY, "worker"),
         *("--concurrency", str(options.concurrency)),
         *("-n", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        *(("-E",) if options.monitoring else ()),
     ]
 
 
+def beat(schedule: Path) -> list[str]:
+    """Celery beat, which remembers in `schedule` what ran when."""
+    return [*_CELERY, "beat", "--schedule", str(schedule), "--loglevel", "INFO"]
+
+
+def flower(addresses: Addresses) -> list[str]:
+    """Flower; its login comes from the environment."""
+    return [*_CELERY, "flower", f"--address={HOST}", f"--port={addresses.port('flower')}"]
+
+
+def flower_env(options: StackOptions, addresses: Addresses, login: str) -> dict[str, str]:
+    """Flower's own settings, besides those of the system."""
+    env = {"FLOWER_BASIC_AUTH": login}
+    if options.on_rabbitmq:
+        env["FLOWER_BROKER_API"] = addresses.http("management", "/api/", login)
+    return env
+
+
 def system_env(
-    options: StackOptions, addresses: Addresses, name: str, password: str, metrics: Path
+    options: StackOptions, addresses: Addresses, name: str, password: str, folder: Path
 ) -> dict[str, str]:
     """The settings of one process of the system; see system/settings.py for what they mean."""
     role = name.partition("-")[0]
-    smtp_host, smtp_port = addresses.via("smtp-worker").split(":")
+    smtp_host, smtp_port = addresses.reach("smtp", "worker").split(":")
+    receipts = f"http://{addresses.reach('receipts', 'worker')}/receipts"
     return {
         "DELIVERY": options.delivery,
-        "LEDGER_URL": f"redis://{addresses.via(f'redis-{role}')}/0",
-        "BROKER_URL": f"redis://{addresses.via(f'broker-{role}')}/0",
+        "LEDGER_URL": f"redis://{addresses.reach('redis', role)}/{LEDGER_DB}",
+        "BROKER_URL": broker_url(options, addresses.reach("broker", role), password),
         "SMTP_HOST": smtp_host,
         "SMTP_PORT": smtp_port,
-        "SMTP_USERNAME": SMTP_USER,
+        "SMTP_USERNAME": USER,
         "SMTP_PASSWORD": password,
         "SMTP_STARTTLS": "false",
         "SMTP_TIMEOUT_S": str(options.smtp_timeout_s),
         "SMTP_DATA_LIMIT_S": str(options.data_limit_s),
-        "RECEIPTS_URL": f"http://{addresses.via('receipts-worker')}/receipts" if options.receipts else "",
+        "RECEIPTS_URL": receipts if options.receipts else "",
         "DOUBT_POLICY": options.doubt_policy,
         "LEASE_S": str(options.lease_s),
         "VISIBILITY_TIMEOUT_S": str(options.visibility_timeout_s),
@@ -101,7 +127,19 @@ def system_env(
         "RETRY_BASE_S": "0.5",
         "RETRY_CAP_S": "4",
         "LOGIN_PROBE_S": "1",
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "GREET_DIR": str(folder / "greetings"),
+        "SIMULATE_FAILURES": str(options.simulate_failures).lower(),
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir(folder, name)),
         "WORKER_METRICS_PORT": str(addresses.port(name)) if role == "worker" else "0",
         "RELAY_METRICS_PORT": str(addresses.port("relay")) if role == "relay" else "0",
     }
+
+
+def metrics_dir(folder: Path, name: str) -> Path:
+    """Where the processes of one service add up their counters; must be there before the start."""
+    return folder / "work" / f"prometheus-{name}"
+
+
+def broker_url(options: StackOptions, address: str, password: str) -> str:
+    """The broker at this HOST:PORT."""
+    return rabbitmq.url(address, password) if options.on_rabbitmq else f"redis://{address}/{BROKER_DB}"

@@ -25,6 +25,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
         "run": plan.run,
         "seed": plan.seed,
         "delivery": plan.delivery,
+        "broker": plan.broker,
         "counts": verdict.counts,
         "checks": [
             {

@@ -41,7 +41,10 @@ def as_markdown(verdict: Verdict) -> str:
     for fault in verdict.faults:
         figures = (fault["inject_s"], fault["healed_s"], fault["recovery_s"])
         lines.append(f"| {code(fault['fault'])} | " + " | ".join(map(_number, figures)) + " |")
-    lines += ["", f"Run {code(plan.run)}, seed {plan.seed}, policy {code(plan.delivery)}. Again:", ""]
+    words = (
+        f"Run {code(plan.run)}, seed {plan.seed}, policy {code(plan.delivery)}, broker {code(plan.broker)}."
+    )
+    lines += ["", f"{words} Again:", ""]
     lines.append(code(" ".join(plan.command)))
     return _limited(lines)
 

@@ -185,7 +185,7 @@ class _OnRedis:
         self._redis.ping()
 
     def overdue(self) -> int:
-        return sum(self._lengths([redis_list(lane, 0) for lane in LANES])[0])
+        return sum(self._lengths([redis_list(lane, step) for lane in LANES for step in (0, 3)])[0])
 
     def depth(self) -> Depth:
         lengths, unacked = self._lengths([redis_list(lane, step) for lane in LANES for step in _STEPS])
@@ -249,7 +249,7 @@ class Broker:
         self._look.ping()
 
     def overdue(self) -> int:
-        """Hints that workers take before fresh ones; on RabbitMQ, which counts no priorities, all hints."""
+        """At most so many republished hints wait: on RabbitMQ, which counts no priorities, all hints."""
         return self._look.overdue()
 
     def depth(self) -> Depth:

@@ -45,8 +45,9 @@ PROBE_LOGIN = "mail.probe_login"
 LEAVE_ALONE_S = 1.0
 
 # 0 comes first. What the relay brings back is older than all that waits: behind a backlog of fresh jobs, a
-# mail whose worker was killed would come a whole backlog after its lease.
-OVERDUE, HIGH, NORMAL, LOW = 0, 3, 6, 9
+# mail whose worker was killed would come a whole backlog after its lease, and behind other overdue jobs still
+# seconds after it.
+URGENT, OVERDUE, HIGH, NORMAL, LOW = 0, 3, 3, 6, 9
 
 _EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _HOST = socket.gethostname()

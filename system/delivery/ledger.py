@@ -13,7 +13,7 @@ from typing import Any, Literal
 import redis
 
 from system.delivery import scripts
-from system.delivery.states import Job, Lease, NoLease, Work, sent_result
+from system.delivery.states import Claimed, Due, Job, Lease, NoLease, Work, sent_result
 from system.settings import Settings
 from system.worker import results
 
@@ -151,15 +151,13 @@ class Ledger:
         answer = self._run("unguarded", job_id, event, worker, words, *meta)
         return None if answer[0] == "gone" else lease_from(answer, job_id)
 
-    def claim_due(self, limit: int, *, backlog: bool = False) -> tuple[bool, list[tuple[str, str]], int]:
-        """Moves what is due on; answers whether to probe the login, what to publish, how many were due.
-
-        What is to be published are pairs of an id and its kind.
-        """
+    def claim_due(self, limit: int, most: int = 100, waiting: int = 0) -> Claimed:
+        """Moves what is due on. `waiting`: hints that the broker counts; above `most` only the urgent."""
         s = self._s
         times = (ms(s.republish_first_s), ms(s.republish_max_s), ms(s.login_probe_s))
-        probe, looked_at, *found = self._run("claim_due", limit, *times, int(backlog))
-        return bool(probe), list(zip(found[::2], found[1::2], strict=True)), int(looked_at)
+        probe, looked_at, *found = self._run("claim_due", limit, *times, most, waiting)
+        due = [Due(*each) for each in zip(found[::3], found[1::3], map(bool, found[2::3]), strict=True)]
+        return Claimed(bool(probe), due, int(looked_at))
 
     def unclaim(self, ids: list[str]) -> None:
         """Gives back what was claimed and could not be published."""

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from system import clients, logs, serving
 from system.delivery.broker import Broker, BrokerError
-from system.delivery.hints import DELIVER, MAINTENANCE, PROBE_LOGIN, Hints, lane_of
+from system.delivery.hints import DELIVER, MAINTENANCE, OVERDUE, PROBE_LOGIN, URGENT, Hints, lane_of
 from system.delivery.ledger import Ledger
 from system.effective import describe
 from system.failpoints import hit
@@ -24,7 +24,7 @@ from system.settings import DoubtPolicy, Settings, get_settings
 log = logging.getLogger(__name__)
 
 BATCH = 200
-# While more overdue hints than this wait (they are consumed first), workers have enough to do. Then only
+# While more republished hints than this wait (they are consumed first), workers have enough to do. Then only
 # ended leases and doubts are published, and with a batch more than this nothing at all.
 BACKLOG = 100
 RELEASE_HELD_S = 10.0
@@ -87,29 +87,28 @@ class Relay:
             # Claiming without a broker would only make the intervals longer.
             self._broker.ping()
             self._broker_lost = False
-        overdue = self._overdue()
-        # RabbitMQ counts no priorities: there fresh hints would hold up the ended leases that overtake them.
-        limit = BATCH if overdue <= BACKLOG + BATCH or self._s.on_rabbitmq else 0
-        probe, due, looked_at = self._ledger.claim_due(limit, backlog=overdue > BACKLOG)
+        claimed = self._ledger.claim_due(BATCH, BACKLOG, self._overdue())
+        due = claimed.due
         hit("relay.after_claim")
         done = 0
         try:
-            if probe:
+            if claimed.probe:
                 lives_s = max(PROBE_LIVES_S, self._s.login_probe_s)
                 self._hints.publish(PROBE_LOGIN, queue=MAINTENANCE, expires=lives_s)
-            for job_id, kind in due:
-                self._hints.publish(DELIVER, job_id, queue=lane_of(kind))
+            for job in due:
+                priority = URGENT if job.urgent else OVERDUE
+                self._hints.publish(DELIVER, job.job_id, queue=lane_of(job.kind), priority=priority)
                 done += 1
                 self.published.inc()
         except Exception:
             self._broker_lost = True
             if due[done:]:
-                self._ledger.unclaim([job_id for job_id, _ in due[done:]])
+                self._ledger.unclaim([job.job_id for job in due[done:]])
             raise
         hit("relay.after_publish")
         if due:
-            log.info("published %d hints, first %s", done, due[0][0])
-        return looked_at
+            log.info("published %d hints, first %s", done, due[0].job_id)
+        return claimed.looked_at
 
     def _overdue(self) -> int:
         try:

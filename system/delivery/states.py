@@ -76,6 +76,24 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A job that a hint is to be published for; urgent: its lease has ended, or it is in doubt."""
+
+    job_id: str
+    kind: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a relay has to do now: probe the login, publish; `looked_at`: how many jobs were due."""
+
+    probe: bool
+    due: list[Due]
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job's record and trail, as read at one moment."""
 

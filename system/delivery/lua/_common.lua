@@ -4,6 +4,8 @@ local P = '{mail}:'
 local DUE, HELD, STATS, BREAKER, RELAY = P .. 'due', P .. 'held', P .. 'stats', P .. 'breaker', P .. 'relay'
 -- Those of the due set that do not merely wait their turn: leases and what became of them, and doubts.
 local FIRST = P .. 'first'
+-- Jobs whose republished hint nobody has taken yet.
+local HINTED = P .. 'hinted'
 -- Two lists for people: all jobs by acceptance, and those in doubt.
 local JOBS, DOUBTS = P .. 'jobs', P .. 'doubts'
 local TRAIL_MAX = 50

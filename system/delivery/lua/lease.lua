@@ -4,6 +4,7 @@
 -- ARGV id, owner, lease (ms), worker, hint
 local id, owner = ARGV[1], ARGV[2]
 local v = get(id, 'state', 'owner', 'until', 'fence', 'not_before', 'kind')
+redis.call('ZREM', HINTED, id)
 local state, fence, live = v[1], v[4], tonumber(v[3] or 0) > NOW
 if not state then
   look_no_more(id)

@@ -6,6 +6,7 @@ for i = 3, #ARGV do
   if redis.call('ZSCORE', DUE, ARGV[i]) then
     set(ARGV[i], 'every', ARGV[1])
     look_at(ARGV[i], NOW + ARGV[2])
+    redis.call('ZREM', HINTED, ARGV[i])
   end
 end
 return { 'ok', '' }

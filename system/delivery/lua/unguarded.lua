@@ -10,6 +10,7 @@ if not state then return { 'gone', '' } end
 if event == 'leased' then
   fence = redis.call('HINCRBY', job_key(id), 'fence', 1)
   count('leases')
+  redis.call('ZREM', HINTED, id)
 end
 note(id, event, fence, ARGV[3], ARGV[4])
 if TERMINAL[state] then

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from system.delivery.broker import Broker
-from system.delivery.hints import DELIVER, PROBE_LOGIN
+from system.delivery.hints import DELIVER, OVERDUE, PROBE_LOGIN, URGENT
 from system.delivery.ledger import PREFIX, Ledger
 from system.delivery.relay import BACKLOG, BATCH, Relay, make_relay
 from tests.integration.system.world import accept, check, let_pass
@@ -93,31 +93,37 @@ def test_claims_nothing_while_the_broker_is_away(settings, ledger, hints, client
 
 
 def test_waits_for_a_backlog(relay, hints, client, settings, ledger):
-    [job] = due_jobs(client, settings, 1)
+    fill = due_jobs(client, settings, BACKLOG + 1)
     broker = redis.Redis.from_url(settings().broker_url)
-    broker.lpush("email\x06\x166", *["x"] * (BACKLOG + BATCH + 1))
+    broker.lpush("email", *["x"] * 2 * BATCH)
     relay.tick()
-    assert hints.published == [(DELIVER, job)], (
-        "fresh hints are no reason to wait: overdue ones overtake them"
-    )
+    assert len(hints.published) == BACKLOG + 1, "what the broker holds is none of ours"
     hints.published.clear()
-    let_pass(client, job)
-    broker.lpush("email", *["x"] * (BACKLOG + 1))
+    [job] = due_jobs(client, settings, 1)
     relay.tick()
     assert hints.published == []
     ledger.lease(job, "o", "w", "h")
     let_pass(client, job)
     relay.tick()
     assert hints.published == [(DELIVER, job)], "an ended lease does not wait"
+    assert hints.options[-1]["priority"] == URGENT
     hints.published.clear()
-    let_pass(client, job)
-    broker.lpush("email", *["x"] * BATCH)
+    for taken in fill[:2]:
+        ledger.lease(taken, "o", "w", "h")
+    [job] = due_jobs(client, settings, 1)
     relay.tick()
-    assert hints.published == []
+    assert hints.published == [(DELIVER, job)], "a hint that was taken waits no more"
+    assert hints.options[-1]["priority"] == OVERDUE
     broker.flushdb()
     broker.close()
+
+
+def test_hints_that_the_broker_lost_hold_up_nothing(relay, hints, client, settings):
+    due_jobs(client, settings, BACKLOG + 1)
     relay.tick()
-    assert hints.published == [(DELIVER, job)]
+    [job] = due_jobs(client, settings, 1)
+    relay.tick()
+    assert hints.published[-1] == (DELIVER, job), "the broker is empty"
 
 
 def test_publishes_one_probe_when_its_time_has_come(relay, hints, client, settings, ledger):
@@ -161,7 +167,7 @@ def test_a_backlog_of_fresh_jobs_is_not_amplified(settings, client):
         relay.tick()
         time.sleep(0.01)
     broker = redis.Redis.from_url(quick.broker_url)
-    assert BACKLOG < broker.llen("email") <= BACKLOG + BATCH
+    assert BACKLOG < broker.llen("email\x06\x163") <= BACKLOG + BATCH
     broker.close()
     relay.close()
 

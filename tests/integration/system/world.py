@@ -35,7 +35,7 @@ def let_pass(client, job_id):
 
 def claimed(ledger, **how):
     """The ids that a relay would publish now."""
-    return [job_id for job_id, _ in ledger.claim_due(10, **how)[1]]
+    return [job.job_id for job in ledger.claim_due(10, **how).due]
 
 
 def state(client, job_id):

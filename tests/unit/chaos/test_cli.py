@@ -14,6 +14,7 @@ from chaos.errors import EXIT_HARNESS, EXIT_UNKNOWN, EXIT_USAGE, HarnessError, S
 from chaos.experiment import Ended
 from chaos.prepare import Wish, prepare
 from chaos.scenarios import SCENARIOS, STANDARD_SUITE
+from reports.plan import load_plan, store_plan
 
 FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server", "toxiproxy-server")}
 
@@ -40,7 +41,15 @@ def test_a_wish_that_makes_no_sense(argv: list[str], words: str, capsys: pytest.
 
 @pytest.mark.parametrize(
     "argv",
-    [[], ["dance"], ["run"], ["run", "calm", "--delivery", "magic"], ["run", "calm", "--rate", "fast"]],
+    [
+        [],
+        ["dance"],
+        ["run"],
+        ["run", "calm", "--delivery", "magic"],
+        ["run", "calm", "--rate", "fast"],
+        ["suite", "--broker", "kafka"],
+        ["up", "--broker", "kafka"],
+    ],
 )
 def test_wrong_usage_exits_with_64(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
@@ -68,6 +77,35 @@ def test_a_missing_server_makes_only_the_scenarios_that_need_it_unknown(tmp_path
         prepare(Wish("sever-redis", out=tmp_path / "sever"), without)
 
 
+def test_only_a_run_on_rabbitmq_needs_it(tmp_path: Path) -> None:
+    missing = servers.Found("rabbitmq-server", None, ("PATH",), "Install it.")
+    found = FOUND | {"rabbitmq-server": missing}
+    assert prepare(Wish("sever-broker", out=tmp_path / "redis"), found).plan.broker == "redis"
+    with pytest.raises(ServerMissing, match=r"rabbitmq-server cannot be had. Tried: PATH. Install it."):
+        prepare(Wish("calm", broker="rabbitmq", out=tmp_path / "x"), found)
+    found["rabbitmq-server"] = servers.Found("rabbitmq-server", Path("/bin/true"))
+    run = prepare(Wish("calm", broker="rabbitmq", out=tmp_path / "y"), found)
+    assert run.options.on_rabbitmq
+    store_plan(run.folder, run.plan)
+    assert load_plan(run.folder).broker == "rabbitmq"
+
+
+def test_a_machine_without_rabbitmq_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "DEBIANS_RABBITMQ", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install rabbitmq-server" in servers.rabbitmq_server().missing()
+    own = tmp_path / "rabbitmq-server"
+    own.touch(mode=0o755)
+    assert servers.rabbitmq_server().path == own
+
+
+def test_an_unknown_broker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--broker kafka: one of redis, rabbitmq"):
+        prepare(Wish("calm", broker="kafka", out=tmp_path / "x"), FOUND)
+
+
 def test_an_unknown_delivery_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--delivery magic"):
         prepare(Wish("calm", delivery="magic", out=tmp_path / "x"), FOUND)
@@ -78,10 +116,11 @@ def test_the_plan_asks_for_half_of_what_is_offered(tmp_path: Path) -> None:
     assert plan.thresholds.min_accepted == 1500
 
 
-def test_the_suite_is_the_five_and_asks_for_a_thousand_where_it_must(tmp_path: Path) -> None:
-    assert STANDARD_SUITE == ("calm", "kill-workers", "sever-redis", "break-smtp-login", "drop-after-dot")
-    for name in STANDARD_SUITE:
-        assert name in SCENARIOS
+@pytest.mark.parametrize(("broker", "third"), [("redis", "sever-redis"), ("rabbitmq", "sever-broker")])
+def test_the_suite_is_the_five_and_severs_the_broker_in_use(broker: str, third: str) -> None:
+    suite = STANDARD_SUITE[broker]
+    assert suite == ("calm", "kill-workers", third, "break-smtp-login", "drop-after-dot")
+    assert set(suite) <= set(SCENARIOS)
 
 
 def test_the_worst_verdict_decides_and_none_is_unknown() -> None:
@@ -131,3 +170,21 @@ def test_a_suite_that_did_not_run_whole_never_passes(
     monkeypatch.setattr(commands.table, "render", lambda _: None)
     assert commands.suite(Wish("")) == code
     assert len(seen) == ran
+
+
+def test_a_replay_names_everything_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes: list[Wish] = []
+
+    def run(wish: Wish) -> Ended:
+        wishes.append(wish)
+        return Ended(Passed(), interrupted=False)
+
+    monkeypatch.setattr(commands, "prepare", lambda wish, _: wish)
+    monkeypatch.setattr(commands, "run_experiment", run)
+    monkeypatch.setattr(commands.table, "render", lambda _: None)
+    commands.suite(Wish("", broker="rabbitmq", seed=4, rate_per_s=30))
+    assert [wish.scenario for wish in wishes] == list(STANDARD_SUITE["rabbitmq"])
+    words = " ".join(wishes[2].command)
+    assert words.startswith("python -m chaos run sever-broker --seed 4 ")
+    assert "--broker rabbitmq" in words
+    assert "--rate 30" in words

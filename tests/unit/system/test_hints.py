@@ -149,7 +149,8 @@ def test_every_kind_has_a_lane():
 
 
 def test_the_first_on_redis_is_the_first_on_rabbitmq():
-    scale = [module.OVERDUE, module.HIGH, module.NORMAL, module.LOW]
+    assert module.OVERDUE == module.HIGH
+    scale = [module.URGENT, module.OVERDUE, module.NORMAL, module.LOW]
     assert [broker.redis_list("email", p)[5:] for p in scale] == ["", "\x06\x163", "\x06\x166", "\x06\x169"]
     assert [broker.rabbit_priority(p) for p in scale] == [9, 6, 3, 0]
 
