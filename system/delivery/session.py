@@ -1,4 +1,4 @@
-"""One SMTP connection, from its banner to a login, one command at a time.
+"""One SMTP connection, from its banner to a login and the commands of a mail, alone or several in one write.
 
 Used by the mailer only. Reads replies itself: a line without its end is no reply (smtplib takes a torn `25`
 for a code, and a torn `250` for success), and a reply that dribbles has one time limit for all of it.
