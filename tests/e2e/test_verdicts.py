@@ -57,8 +57,7 @@ def test_kill_workers_is_acquitted_and_mails_in_flight_come_within_lease_and_3_s
     assert_acquitted(run)
     hit = [kill for kill in run.verdict["kills"] if kill["delivered"]]
     assert hit, "no kill hit a mail in flight, so nothing was shown"
-    # Within the lease + 3 s, or 3 s after the restart where that is later: on a slow machine workers take longer
-    # to come back than a lease lasts.
+    # Within the lease + 3 s, or 3 s after the restart where that is later, as on a slow machine.
     assert run.checks["lease_recovery"]["verdict"] == "pass"
     assert run.checks["lease_recovery"]["details"]["applies"]
 
