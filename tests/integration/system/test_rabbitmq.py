@@ -8,7 +8,7 @@ import amqp
 import pytest
 
 from system.delivery.broker import LANES, Broker, BrokerError
-from system.delivery.hints import DELIVER, HIGH, LOW, NORMAL, OVERDUE, PROBE_LOGIN, Hints
+from system.delivery.hints import DELIVER, HIGH, LOW, NORMAL, OVERDUE, PROBE_LOGIN, URGENT, Hints
 from system.worker.app import make_app
 from tests.integration.system.proxies import Proxy, Toxiproxy
 from tests.integration.system.rabbit import RabbitServer
@@ -105,7 +105,7 @@ def test_a_hint_is_a_message_of_celery(on, hints, consume):
 def test_the_most_urgent_comes_first(on, hints, consume):
     for priority in (LOW, NORMAL, HIGH):
         assert hints.offer(str(priority), priority=priority)
-    hints.publish(DELIVER, "0")
+    hints.publish(DELIVER, "0", priority=URGENT)
     order = [message.decode()[0][0] for message in consume("email", 4)]
     # Quorum queues of this version know no priorities.
     assert order == (["9", "6", "3", "0"] if on.broker_queue_type == "quorum" else ["0", "3", "6", "9"])
@@ -119,7 +119,8 @@ def test_an_operator_sees_what_waits(on, hints, broker):
     depth = broker.depth()
     assert depth.queues == {"email": 2, "default": 1, "maintenance": 1, "celery_see": 0}
     assert depth.unacked == (None if on.on_rabbitmq else 0)
-    assert broker.overdue() == (4 if on.on_rabbitmq else 1)
+    # An upper bound: a fresh hint of high priority has the number of a republished one.
+    assert broker.overdue() == (4 if on.on_rabbitmq else 2)
 
 
 def test_a_batch_is_confirmed_as_a_whole(settings, rabbit):
