@@ -26,6 +26,7 @@ from reports.plan import Plan
 
 POLL_S = 0.05
 STEADY_S = 4.0
+SHORT_S = 10.0
 FIRST_MAIL_LIMIT_S = 20.0
 RECOVERY_PATIENCE_S = 30.0
 
@@ -69,6 +70,11 @@ class Stage:
     def hold(self, seconds: float) -> None:
         """Let the flood go on for a while."""
         self._until(lambda: False, seconds)
+
+    @property
+    def short(self) -> bool:
+        """Whether the flood is too short for a story with every repetition."""
+        return self.plan.duration_s < SHORT_S
 
     def after_mails(self, count: int, limit_s: float = 10.0) -> None:
         """Wait until so many more mails are stored: such triggers replay better than clock offsets."""

@@ -13,16 +13,19 @@ from chaos.stage import Stage
 
 BROKER = [name for name in PROXIES if name.startswith("broker-")]
 LEDGER = [name for name in PROXIES if name.startswith("redis-")]
+WORKERS = "workers"
 PARTS = (
     ("sever-broker", "all", BROKER),
-    ("sever-broker", "workers", ["broker-worker"]),
+    ("sever-broker", WORKERS, ["broker-worker"]),
     ("sever-both", "all", LEDGER + BROKER),
 )
 
 
 def story(stage: Stage) -> None:
-    """The broker for everybody, the broker for the workers alone, broker and ledger together."""
+    """The broker for all, for the workers alone (not in a short run), then broker and ledger together."""
     for what, who, proxies in PARTS:
+        if who == WORKERS and stage.short:
+            continue
         for mode, hold_s in HOLD_S.items():
             stage.sever(who, proxies, mode, hold_s, what)
             stage.after_mails(int(stage.plan.rate_per_s))

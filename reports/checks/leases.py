@@ -93,12 +93,16 @@ def lease_recovery(history: History) -> CheckResult:
 def _conclude(history: History, name: str, limit: float) -> CheckResult:
     waits: list[InFlight] = []
     keys: dict[Status, set[str]] = {"pass": set(), "fail": set(), "unknown": set()}
+    for_restart: set[str] = set()
     for kill in history.kills:
         limit_s = deadline_s(history, kill)
         for one in in_flight(history, kill):
             if not one.stored_before:
                 waits.append(one)
-                keys[_judge(history, kill, one, limit_s)].add(one.key)
+                status = _judge(history, kill, one, limit_s)
+                keys[status].add(one.key)
+                if status == "pass" and (one.waited_s or 0) > limit:
+                    for_restart.add(one.key)
     worst = max((one.waited_s for one in waits if one.waited_s is not None), default=None)
     never = sum(1 for one in waits if one.waited_s is None)
     details = {
@@ -106,6 +110,7 @@ def _conclude(history: History, name: str, limit: float) -> CheckResult:
         "limit_s": limit,
         "in_flight": len(waits),
         "never": never,
+        "waited_for_restart": len(for_restart),
         "max_s": _round(worst),
     }
     late, shown = sorted(keys["fail"]), "never" if never else f"at worst {worst or 0:.1f} s"
@@ -114,6 +119,8 @@ def _conclude(history: History, name: str, limit: float) -> CheckResult:
         words = f"{plural(len(undecided), 'mail')} in flight on a killed worker had not arrived ({within})"
         return unknown(name, f"{words}, and no end of that time is on record", undecided, details)
     at_worst = f", at worst after {worst:.1f} s" if worst is not None else ""
+    if for_restart:
+        at_worst += f" ({len(for_restart)} of them later than {limit:g} s, in time for the restart)"
     arrived = f"{plural(len(waits), 'mail')} in flight on killed workers arrived in time ({within}){at_worst}"
     return conclude(
         name,

@@ -76,6 +76,7 @@ def transport_options(settings: Settings, timeout_s: float) -> dict[str, object]
         wait_s = min(timeout_s, settings.broker_confirm_timeout_s)
         return {"confirm_publish": True, "read_timeout": wait_s, "write_timeout": wait_s}
     return {
+        "ack_emulation": _acknowledged(settings),
         "visibility_timeout": settings.visibility_timeout_s,
         # kombu's default looks every 100 s, whatever the visibility time-out says.
         "unacked_restore_interval": 1,
@@ -87,6 +88,15 @@ def transport_options(settings: Settings, timeout_s: float) -> dict[str, object]
         "socket_keepalive": True,
         "health_check_interval": 5,
     }
+
+
+def _acknowledged(settings: Settings) -> bool:
+    """Whether kombu keeps what workers hold in Redis, at the cost of four round trips a message.
+
+    Under the ledger a message is only a hint, and the relay replaces a lost one. The other policies have
+    nothing else.
+    """
+    return not settings.guarded
 
 
 def redis_client(settings: Settings, timeout_s: float) -> redis.Redis:
@@ -164,7 +174,10 @@ class Rabbit:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Messages waiting in each lane, and those held by workers without acknowledgement (None: unknown)."""
+    """Messages waiting in each lane, and those held by workers without acknowledgement.
+
+    None: nobody counts them, as on RabbitMQ without its management, and on Redis under the ledger.
+    """
 
     queues: dict[str, int]
     unacked: int | None
@@ -180,6 +193,7 @@ class _Look(Protocol):
 class _OnRedis:
     def __init__(self, settings: Settings, timeout_s: float) -> None:
         self._redis = redis_client(settings, timeout_s)
+        self._acknowledged = _acknowledged(settings)
 
     def ping(self) -> None:
         self._redis.ping()
@@ -190,7 +204,7 @@ class _OnRedis:
     def depth(self) -> Depth:
         lengths, unacked = self._lengths([redis_list(lane, step) for lane in LANES for step in _STEPS])
         each = {lane: sum(lengths[n * len(_STEPS) :][: len(_STEPS)]) for n, lane in enumerate(LANES)}
-        return Depth(each, unacked)
+        return Depth(each, unacked if self._acknowledged else None)
 
     def _lengths(self, names: list[str]) -> tuple[list[int], int]:
         with self._redis.pipeline(transaction=False) as pipe:

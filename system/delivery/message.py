@@ -6,48 +6,18 @@ ledger by another way than the API can inject a header. Never opens a connection
 
 from __future__ import annotations
 
+import binascii
+import re
 from email.header import Header
-from email.message import EmailMessage
-from email.policy import EmailPolicy
 from email.utils import formatdate
-from typing import Any
 
 from system import addresses
 from system.delivery.states import Work
 
 _PLAIN_SUBJECT = 900
-_MAX_LINE = 998
-_KEPT_CONTROLS = frozenset("\t\r\n")
-
-
-class _Wire(EmailPolicy):
-    """Writes headers as they are: the standard policy re-folds them, and in doing so may change a subject."""
-
-    def header_store_parse(self, name: str, value: Any) -> tuple[str, str]:
-        text = str(value)
-        if addresses.has_control(text):
-            raise ValueError(f"control character in header {name}")
-        return name, text
-
-    def header_fetch_parse(self, name: str, value: str) -> Any:
-        return value
-
-    def fold(self, name: str, value: str) -> str:
-        return f"{name}: {self._encoded(name, value)}{self.linesep}"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return self.fold(name, value).encode("ascii")
-
-    def _encoded(self, name: str, value: str) -> str:
-        plain = (
-            value.isascii() and value == value.strip() and "=?" not in value and len(value) <= _PLAIN_SUBJECT
-        )
-        if plain:
-            return value
-        return Header(value, "utf-8", header_name=name, maxlinelen=76).encode(linesep=self.linesep)
-
-
-WIRE = _Wire(linesep="\r\n", cte_type="7bit")
+_BASE64_BYTES = 57
+# What goes through DATA as it is: printable ASCII in lines of at most 998 characters.
+_PLAIN_BODY = re.compile(r"(?:[\t -~]{0,998}(?:\r\n|\r|\n|\Z))*+")
 
 
 def message_id(job_id: str, domain: str) -> str:
@@ -55,14 +25,29 @@ def message_id(job_id: str, domain: str) -> str:
     return f"{job_id}@{domain}"
 
 
-def _encoding(body: str) -> str:
-    printable = all(" " <= c <= "~" or c in _KEPT_CONTROLS for c in body) if body.isascii() else False
-    short = all(len(line) <= _MAX_LINE for line in body.splitlines())
-    return "7bit" if printable and short else "base64"
+def _header(name: str, value: str) -> str:
+    """One header line. email's own policies re-fold a header, and in doing so may change a subject."""
+    if addresses.has_control(value):
+        raise ValueError(f"control character in header {name}")
+    plain = value.isascii() and value == value.strip() and "=?" not in value and len(value) <= _PLAIN_SUBJECT
+    if not plain:
+        value = Header(value, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    return f"{name}: {value}\r\n"
+
+
+def _body(text: str) -> tuple[str, bytes]:
+    """The body's transfer encoding, and the body in it with CRLF at the end of every line."""
+    wire = b"\r\n".join(text.encode().splitlines()) + b"\r\n"
+    if _PLAIN_BODY.fullmatch(text):
+        return "7bit", wire
+    pieces = (wire[start : start + _BASE64_BYTES] for start in range(0, len(wire), _BASE64_BYTES))
+    return "base64", b"".join(binascii.b2a_base64(piece, newline=False) + b"\r\n" for piece in pieces)
 
 
 def build(work: Work, fence: int, sender: str, worker: str, hint: str) -> bytes:
     """The mail in its wire form (CRLF, not dot-stuffed, ending in CRLF).
+
+    Written out by hand: email.message takes ten times as long for the same bytes, longer than sending them.
 
     Raises:
         ValueError: an address, the subject or the key would break out of its header.
@@ -70,19 +55,24 @@ def build(work: Work, fence: int, sender: str, worker: str, hint: str) -> bytes:
 
     """
     mail = work.payload
-    message = EmailMessage(policy=WIRE)
-    message["From"] = addresses.check_address(sender)
-    message["To"] = addresses.check_address(mail["to"])
-    message["Subject"] = addresses.check_subject(mail["subject"])
-    message["Date"] = formatdate()
-    message["Message-ID"] = f"<{message_id(work.job_id, addresses.check_domain(work.domain))}>"
-    message["X-Job-Key"] = addresses.check_key(work.key)
-    message["X-Job-Id"] = work.job_id
-    message["X-Attempt"] = str(fence)
-    message["X-Worker"] = worker
-    message["X-Hint"] = hint or "none"
-    message.set_content(mail["body"], cte=_encoding(mail["body"]))
-    return message.as_bytes()
+    encoding, body = _body(mail["body"])
+    headers = {
+        "From": addresses.check_address(sender),
+        "To": addresses.check_address(mail["to"]),
+        "Subject": addresses.check_subject(mail["subject"]),
+        "Date": formatdate(),
+        "Message-ID": f"<{message_id(work.job_id, addresses.check_domain(work.domain))}>",
+        "X-Job-Key": addresses.check_key(work.key),
+        "X-Job-Id": work.job_id,
+        "X-Attempt": str(fence),
+        "X-Worker": worker,
+        "X-Hint": hint or "none",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": encoding,
+        "MIME-Version": "1.0",
+    }
+    head = "".join(_header(name, value) for name, value in headers.items())
+    return head.encode("ascii") + b"\r\n" + body
 
 
 def dot_stuffed(raw: bytes) -> bytes:

@@ -109,6 +109,8 @@ def harness(tmp_path: Path) -> Iterator[Harness]:
         if process.poll() is None:  # the test failed half-way
             process.terminate()
             process.communicate(timeout=60)
+        if process.stdout:
+            process.stdout.close()
     for folder in tmp_path.glob("run-*"):
         if (folder / "plan.json").exists():
             mine = (run_of(folder), folder / "work")

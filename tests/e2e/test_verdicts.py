@@ -74,8 +74,9 @@ def test_bad_systems_are_convicted_side_by_side(harness: Harness) -> None:
         "claim-first": ("kill-workers", "lost"),
         "mark-after": ("drop-after-dot", "duplicate"),
     }
+    short = ("--rate", "60", "--duration", "8")
     started = {
-        delivery: harness.start("run", scenario, "--rate", "60", "--seed", "7", "--delivery", delivery)
+        delivery: harness.start("run", scenario, *short, "--seed", "7", "--delivery", delivery)
         for delivery, (scenario, _) in bad.items()
     }
     for delivery, (process, folder) in started.items():

@@ -43,14 +43,14 @@ end
 
 -- Changes the state and keeps the census (now:<state>) and the list of doubts with it, so that both are exact
 -- across any kill.
-local function move(id, from, to)
+local function move(id, from, to, ...)
   if from ~= to then
     count('now:' .. from, -1)
     count('now:' .. to, 1)
     if to == 'in_doubt' then redis.call('ZADD', DOUBTS, NOW, id) end
     if from == 'in_doubt' then redis.call('ZREM', DOUBTS, id) end
   end
-  set(id, 'state', to)
+  set(id, 'state', to, ...)
 end
 
 -- (nothing) -> queued: writes a new record. `every` (ms from now to the first look) may be negative: then it is
@@ -93,8 +93,7 @@ end
 -- Ends a job. The idempotency key lives as long as its job, and its time to live after that.
 -- `o`: result (JSON text), error, and for Celery's result backend meta (an opaque text) and meta_ttl_s.
 local function finish(id, from, to, o)
-  move(id, from, to)
-  set(id, 'detail', '', 'error', o.error or '', 'result', o.result or '')
+  move(id, from, to, 'detail', '', 'error', o.error or '', 'result', o.result or '')
   count(to)
   look_no_more(id)
   redis.call('ZREM', HELD, id)

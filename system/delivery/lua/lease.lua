@@ -35,8 +35,7 @@ if state == 'leased' then
   note(id, 'retry', fence, ARGV[4], 'the lease ended before the mail was handed over')
 end
 fence = redis.call('HINCRBY', job_key(id), 'fence', 1)
-move(id, state, 'leased')
-set(id, 'owner', owner, 'until', NOW + ARGV[3], 'detail', '')
+move(id, state, 'leased', 'owner', owner, 'until', NOW + ARGV[3], 'detail', '')
 look_first_at(id, NOW + ARGV[3])
 count('leases')
 note(id, 'leased', fence, ARGV[4], ARGV[5])

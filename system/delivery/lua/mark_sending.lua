@@ -7,8 +7,7 @@ local v = get(id, 'state', 'fence', 'until')
 if v[2] ~= ARGV[2] or tonumber(v[3] or 0) <= NOW then return { 'stale', v[1] or 'gone' } end
 if v[1] == 'sending' then return { 'ok', '' } end
 if v[1] ~= 'leased' then return { 'stale', v[1] } end
-move(id, 'leased', 'sending')
-set(id, 'until', NOW + ARGV[3])
+move(id, 'leased', 'sending', 'until', NOW + ARGV[3])
 look_first_at(id, NOW + ARGV[3])
 note(id, 'sending', ARGV[2], ARGV[4], '')
 return { 'ok', '' }

@@ -1,7 +1,6 @@
 """A real redis-server on a free port, and the system's own parts on top of it."""
 
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,8 @@ from system import clients
 from system.delivery.ledger import Ledger
 from system.settings import Settings
 from tests.conftest import need
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+from tests.integration.system.ports import free_port
+from tests.integration.system.rabbit import RabbitServer
 
 
 class RedisServer:
@@ -64,6 +60,14 @@ def redis_server(tmp_path_factory):
 def own_redis(tmp_path):
     """For tests that kill it."""
     server = RedisServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def rabbit_server(tmp_path_factory):
+    """Shared by all who do not kill it, because it takes long to start; take it `emptied()`."""
+    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq"))
     yield server
     server.close()
 

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import amqp
 
+from system.delivery.broker import LANES
 from tests.conftest import need
-from tests.integration.system.conftest import free_port
+from tests.integration.system.ports import free_port
 
 BINARY = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 USER, PASSWORD = "mail", "p@ss/w:rd"
@@ -72,6 +73,13 @@ class RabbitServer:
         connection = amqp.Connection(f"127.0.0.1:{self.port}", USER, PASSWORD, connect_timeout=5)
         connection.connect()
         return connection
+
+    def emptied(self):
+        """Itself, without the lanes that an earlier test has declared."""
+        with self.connect() as connection:
+            for lane in LANES:
+                connection.channel().queue_delete(lane)
+        return self
 
     def kill(self):
         os.killpg(self._process.pid, signal.SIGKILL)

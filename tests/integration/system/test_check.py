@@ -14,7 +14,7 @@ import redis
 import trustme
 
 from tests.integration.system.conftest import free_port
-from tests.integration.system.rabbit import PASSWORD, USER, RabbitServer
+from tests.integration.system.rabbit import PASSWORD, USER
 from tests.integration.system.sink import Sink
 
 SECRET = "s3cret-of-redis"
@@ -176,18 +176,15 @@ def test_a_receiver_that_waits_longer_than_the_lease(check):
     }
 
 
-def test_rabbitmq_takes_and_gives_back_or_says_why_not(check, tmp_path_factory):
-    rabbit = RabbitServer(tmp_path_factory.mktemp("rabbit"))
-    try:
-        assert check(BROKER_URL=rabbit.url)[0] == {}
-        connection = rabbit.connect()
-        with pytest.raises(amqp.NotFound):
-            connection.channel().queue_declare("email", passive=True)
-        connection.close()
-        bad, _, _ = check(BROKER_URL=f"amqp://{USER}:wrong@127.0.0.1:{rabbit.port}//")
-        assert bad["broker"].endswith("refuses the login -> look at user and password in BROKER_URL")
-        bad, lines, _ = check(BROKER_URL=rabbit.url[:-1] + "nowhere")
-        assert "no such virtual host" in bad["broker"]
-        assert PASSWORD not in str(lines)
-    finally:
-        rabbit.close()
+def test_rabbitmq_takes_and_gives_back_or_says_why_not(check, rabbit_server):
+    rabbit = rabbit_server.emptied()
+    assert check(BROKER_URL=rabbit.url)[0] == {}
+    connection = rabbit.connect()
+    with pytest.raises(amqp.NotFound):
+        connection.channel().queue_declare("email", passive=True)
+    connection.close()
+    bad, _, _ = check(BROKER_URL=f"amqp://{USER}:wrong@127.0.0.1:{rabbit.port}//")
+    assert bad["broker"].endswith("refuses the login -> look at user and password in BROKER_URL")
+    bad, lines, _ = check(BROKER_URL=rabbit.url[:-1] + "nowhere")
+    assert "no such virtual host" in bad["broker"]
+    assert PASSWORD not in str(lines)

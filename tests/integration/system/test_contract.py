@@ -14,7 +14,6 @@ import requests
 
 from tests.integration.system.conftest import RedisServer
 from tests.integration.system.documented import Document
-from tests.integration.system.rabbit import RabbitServer
 from tests.integration.system.sink import Sink
 from tests.integration.system.stack import Stack
 
@@ -77,10 +76,7 @@ def running(request, tmp_path_factory):
         # Nobody to ask for receipts, so that a doubt is held for a person.
         env = {"RECEIPTS_URL": "", "GREET_DIR": str(folder / "greetings")}
         if request.param == "rabbitmq":
-            (folder / "rabbitmq").mkdir()
-            rabbit = RabbitServer(folder / "rabbitmq")
-            ends.callback(rabbit.close)
-            env["BROKER_URL"] = rabbit.url
+            env["BROKER_URL"] = request.getfixturevalue("rabbit_server").emptied().url
         sink = Sink(data_limit_s=1)
         ends.callback(sink.stop)
         stack = Stack(folder, server.url, sink, pool=4, **env)

@@ -10,7 +10,7 @@ import pytest
 
 from system.delivery.hints import DELIVER, Hints
 from tests.integration.system.conftest import free_port
-from tests.integration.system.rabbit import PASSWORD, RabbitServer
+from tests.integration.system.rabbit import PASSWORD
 from tests.integration.system.sink import Sink
 from tests.integration.system.stack import BIN
 from tests.integration.system.world import accept, state
@@ -19,14 +19,10 @@ APP = f"{BIN}/celery --quiet -A system.worker.app"
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request, redis_server, tmp_path):
+def broker_url(request, redis_server):
     if request.param == "redis":
-        yield redis_server.url[:-1] + "1"
-        return
-    (tmp_path / "rabbit").mkdir()
-    rabbit = RabbitServer(tmp_path / "rabbit")
-    yield rabbit.url
-    rabbit.close()
+        return redis_server.url[:-1] + "1"
+    return request.getfixturevalue("rabbit_server").emptied().url
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections import Counter
 import psutil
 import pytest
 
-from tests.integration.system.rabbit import RabbitServer
 from tests.integration.system.sink import Sink
 from tests.integration.system.stack import Stack, drained
 
@@ -72,13 +71,10 @@ def hit_somebody(system, whole):
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
-def broker(request, own_redis, tmp_path_factory):
+def broker(request, own_redis):
     if request.param == "redis":
-        yield own_redis.url[:-1] + "1"
-        return
-    rabbit = RabbitServer(tmp_path_factory.mktemp("rabbit"))
-    yield rabbit.url
-    rabbit.close()
+        return own_redis.url[:-1] + "1"
+    return request.getfixturevalue("rabbit_server").emptied().url
 
 
 def test_every_kind_under_killed_workers(own_redis, broker, tmp_path, until):

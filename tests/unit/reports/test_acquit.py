@@ -239,6 +239,7 @@ def test_in_flight_while_all_workers_were_down_and_stored_when_they_were_back(ru
     all_down(run, 14.6)
     verdict = passes(run, tmp_path)
     assert check(verdict, "lease_recovery").details["max_s"] == 11.3
+    assert "1 of them later than" in check(verdict, "lease_recovery").summary
 
 
 def test_in_flight_and_the_lease_ended_while_a_second_kill_held_all_workers_down(run, tmp_path):
