@@ -10,7 +10,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
@@ -23,6 +23,11 @@ from system.settings import Settings
 
 # Complete answers that Redis gives before a script's first write.
 _REFUSALS = ("OOM", "READONLY", "MISCONF", "NOAUTH", "NOPERM", "MASTERDOWN", "NOREPLICAS", "BUSY")
+
+
+# Made once: json.dumps would make an encoder for each call.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class NotAccepted(Exception):
@@ -51,8 +56,9 @@ class Request:
 
     def fingerprint(self) -> str:
         """SHA-256 of the canonical request, to tell a replay from a reused key."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        # Every field, also one added later; `asdict` would copy the payload.
+        asked = {name: getattr(self, name) for name in self.__slots__}
+        return hashlib.sha256(_canonical(asked).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def _arguments(job: Wanted) -> tuple[str, ...]:
         f"{PREFIX}idem:{hashlib.sha256(job.key.encode()).hexdigest()}",
         asked.fingerprint(),
         asked.kind,
-        json.dumps(asked.payload, separators=(",", ":"), ensure_ascii=False),
+        _compact(asked.payload),
         asked.notify,
         uuid.uuid4().hex if asked.notify else "",
         asked.priority,
