@@ -1,5 +1,7 @@
 """python -m fake_smtp: start one sink, print its ports as one JSON line, run until SIGTERM or SIGINT.
 
+`python -m fake_smtp faults [--markdown]` lists what it can do to a client instead.
+
 Exit codes: 0 stopped on request, 64 wrong usage, 3 the environment (port, folder, disk) refuses.
 """
 
@@ -12,13 +14,16 @@ import resource
 import signal
 import sys
 
+from fake_smtp import table
 from fake_smtp.capture import FolderInUseError
-from fake_smtp.options import ENVIRONMENT, Options, parse
+from fake_smtp.options import ENVIRONMENT, Options, Parser, parse
 from fake_smtp.sink import Sink
 
 
 def main() -> int:
-    """Run one sink; return the exit code."""
+    """Run one sink, or list the faults; return the exit code."""
+    if sys.argv[1:2] == ["faults"]:
+        return _list_faults(sys.argv[2:])
     options = parse()
     logging.basicConfig(level=logging.WARNING, format="fake_smtp: %(name)s: %(message)s")
     # INFO would cost more than the mail itself; its warnings tell what the records tell better.
@@ -27,6 +32,13 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return asyncio.run(_run(options))
+
+
+def _list_faults(argv: list[str]) -> int:
+    parser = Parser(prog="python -m fake_smtp faults", description="List the faults that a plan can name.")
+    parser.add_argument("--markdown", action="store_true", help="as a table in Markdown")
+    sys.stdout.write(table.markdown() if parser.parse_args(argv).markdown else table.text())
+    return 0
 
 
 async def _run(options: Options) -> int:

@@ -28,6 +28,11 @@ class Context:
 
     def set_plan(self, plan: Plan) -> None:
         """Put a plan in force, with fresh counts. Raises PlanError, and then the old one stays."""
-        decider = Decider(plan, self.decider.number + 1)
+        decider = Decider(plan, self.decider.number + 1, self.decider.phase)
         self.capture.record("plan", plan=plan.to_json())
         self.decider = decider
+
+    def set_phase(self, phase: str | None) -> None:
+        """Say which phase of an experiment is on, for the rules that ask."""
+        self.capture.record("phase", phase=phase)
+        self.decider.phase = phase

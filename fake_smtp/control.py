@@ -35,6 +35,8 @@ class Control:
                 web.get("/plan", self.plan),
                 web.put("/plan", self.set_plan),
                 web.delete("/plan", self.clear_plan),
+                web.get("/phase", self.phase),
+                web.put("/phase", self.set_phase),
                 web.get("/counters", self.counters),
                 web.get("/metrics", self.metrics),
                 web.get("/receipts", self.limits),
@@ -63,6 +65,23 @@ class Control:
         """Go back to an honest server."""
         self._context.set_plan(Plan())
         return await self.plan(request)
+
+    async def phase(self, _request: web.Request) -> web.Response:
+        """Show which phase is on; null: none."""
+        return web.json_response({"phase": self._context.decider.phase})
+
+    async def set_phase(self, request: web.Request) -> web.Response:
+        """Say which phase is on; 422 with words keeps the old one."""
+        try:
+            data = _json(await request.read())
+            if not isinstance(data, dict) or set(data) != {"phase"}:
+                raise PlanError("phase: must be a JSON object with the one field 'phase'")
+            if data["phase"] is not None and (not isinstance(data["phase"], str) or not data["phase"]):
+                raise PlanError(f"phase: must be a name, or null for none, not {data['phase']!r}")
+        except PlanError as error:
+            return web.json_response({"error": str(error)}, status=422)
+        self._context.set_phase(data["phase"])
+        return await self.phase(request)
 
     async def counters(self, _request: web.Request) -> web.Response:
         """Show the counters as JSON."""

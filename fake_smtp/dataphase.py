@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 
+from fake_smtp.decider import Subject
 from fake_smtp.dotdata import DataRefusedError, read_mail
-from fake_smtp.faults import Answer
-from fake_smtp.message import Mail, parse
+from fake_smtp.faults import Answer, Fault
+from fake_smtp.message import parse
 from fake_smtp.replies import Speaker
 
 _OK = Answer(250, "OK")
@@ -32,8 +33,9 @@ class DataPhase(Speaker):
             await self.push("501 Syntax: DATA")
             return
         await self._think()
-        fault = self._decide("data", self.envelope.rcpt_tos[0])
-        answer = await fault.on_data(self.state) if fault else None
+        self.state.bytes_per_s = self.state.drop_at_byte = None
+        fault = self._decide("data", self._envelope_subject(self.envelope.rcpt_tos[0]))
+        answer = await self._act(fault.on_data(self.state)) if fault else None
         if fault and answer:
             await self._refuse(answer, fault.name)
             return
@@ -41,14 +43,15 @@ class DataPhase(Speaker):
 
     async def _receive(self) -> None:
         self._context.capture.record("data_begin", session=self.state.number)
-        self._in_data = True
+        self._in_data, self._data_bytes = True, 0
         limit_s = self._context.options.data_limit_s
         # Taken before the 354 leaves: the sender's lease starts when it reads it, never earlier.
         deadline = time.monotonic() + limit_s
-        timer = self.loop.call_later(limit_s, self.cut, "data_limit")
+        timer = self._data_timer = self.loop.call_later(limit_s, self.cut, "data_limit")
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            raw = await read_mail(self._reader, self._context.options.max_size, self._touch)
+            self._heard_of(0)
+            raw = await read_mail(self._reader, self._context.options.max_size, self._heard_of)
         except DataRefusedError as refusal:
             self.state.stage = "dot"
             self._in_data = False
@@ -58,15 +61,31 @@ class DataPhase(Speaker):
             self.state.stage = "dot"
             await self._take(raw, deadline)
         finally:
+            self._thinking = False
             timer.cancel()
 
+    def _heard_of(self, size: int) -> float:
+        """Note what has come of the mail; answer for how long a fault keeps the rest waiting."""
+        self._touch()
+        state = self.state
+        self._data_bytes += size
+        if state.drop_at_byte is not None and self._data_bytes >= state.drop_at_byte:
+            self.cut("fault")
+            raise ConnectionResetError("cut by a fault")
+        wait_s = size / state.bytes_per_s if state.bytes_per_s else 0.0
+        self._thinking = wait_s > 0
+        return wait_s
+
     async def _take(self, raw: bytes, deadline: float) -> None:
+        if self.state.drop_at_byte is not None:
+            await self._leave("fault")
         mail = parse(raw)
         envelope = self.envelope
         assert envelope is not None
-        key = mail.key or envelope.rcpt_tos[0]
-        fault = self._decide("dot", key, mail.attempt)
-        answer = await fault.on_dot(self.state) if fault else None
+        to = tuple(envelope.rcpt_tos)
+        subject = Subject(mail.key or to[0], envelope.mail_from or "", to, mail.key, mail.attempt)
+        fault = self._decide("dot", subject)
+        answer = await self._act(fault.on_dot(self.state)) if fault else None
         if fault and answer:
             self._in_data = False
             self._new_envelope()
@@ -76,23 +95,40 @@ class DataPhase(Speaker):
         # From this comparison to the `stored` record nothing awaits, so no receipt can come between.
         if time.monotonic() >= deadline or self.state.how is not None:
             await self._leave("data_limit")
-        number = self._context.capture.store(
-            self.state, envelope.mail_from or "", envelope.rcpt_tos, raw, mail
-        )
+        for more in range(fault.copies if fault else 1):
+            number = self._context.capture.store(
+                self.state, envelope.mail_from or "", envelope.rcpt_tos, raw, mail
+            )
+            self._context.counters.stored += 1
+            if more:
+                self._unanswered(number - 1, fault)
+        # The conversation is complete: what is left of it cannot store any more, however long it takes.
+        self._data_timer.cancel()
         self._in_data = False
         self.state.stage = "stored"
         self.state.mails += 1
-        self._context.counters.stored += 1
         self._new_envelope()
-        await self._reply(number, key, mail)
+        await self._reply(number, subject)
 
-    async def _reply(self, number: int, key: str, mail: Mail) -> None:
+    def _unanswered(self, number: int, fault: Fault | None) -> None:
+        """Record that this copy gets no reply of its own."""
+        self._context.capture.record(
+            "reply",
+            mail=number,
+            session=self.state.number,
+            code=_OK.code,
+            flushed=False,
+            fault=fault.name if fault else None,
+        )
+        self._context.counters.aborted_after_store += 1
+
+    async def _reply(self, number: int, subject: Subject) -> None:
         """Answer a stored mail; exactly one `reply` record follows, whatever happens."""
         answer, fault, flushed = _OK, None, False
         try:
-            fault = self._decide("stored", key, mail.attempt)
+            fault = self._decide("stored", subject)
             if fault is not None:
-                answer = await fault.after_store(self.state) or _OK
+                answer = await self._act(fault.after_store(self.state)) or _OK
             await self._think()
             if answer.raw is None:
                 flushed = await self._send(f"{answer.code} {answer.text}\r\n".encode())

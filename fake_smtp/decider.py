@@ -5,13 +5,44 @@ Asked by the server at every stage; replaced whole when the plan changes. Never 
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from fake_smtp import faults
 from fake_smtp.faults import Fault
 from fake_smtp.plan import Plan, PlanError, Rule, chance
 from fake_smtp.session import SessionState, Stage
+
+# What a server knows of a mail when it has to decide. The key is a header of the mail.
+_KNOWN: dict[str, frozenset[Stage]] = {
+    "sender": frozenset({"mail", "rcpt", "data", "dot", "stored"}),
+    "recipient": frozenset({"rcpt", "data", "dot", "stored"}),
+    "attempt": frozenset({"rcpt", "data", "dot", "stored"}),
+    "key": frozenset({"dot", "stored"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is known of a mail at one stage. `name` is what its fate hangs on, and tells it from others."""
+
+    name: str
+    sender: str = ""
+    recipients: Sequence[str] = ()
+    key: str | None = None
+    attempt: int | None = None
+    """The number that the mail itself carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A fault that hits, and the number of its rule."""
+
+    fault: Fault
+    rule: int
 
 
 @dataclass(slots=True)
@@ -25,45 +56,75 @@ class _Entry:
 class Decider:
     """One plan, and how often its rules have been used since it came into force."""
 
-    def __init__(self, plan: Plan, number: int = 0) -> None:
+    def __init__(self, plan: Plan, number: int = 0, phase: str | None = None) -> None:
         """Build every fault of the plan; `number` counts plans. Raises PlanError naming the rule."""
         self.plan = plan
         self.number = number
+        self.phase = phase
+        self._began_s = time.monotonic()
         self._by_stage: dict[Stage, list[_Entry]] = defaultdict(list)
         self._seen: dict[tuple[Stage, str], int] = defaultdict(int)
         for index, rule in enumerate(plan.rules):
             try:
                 fault = faults.make(rule.fault, rule.params)
+                _check_known(rule, fault)
             except PlanError as error:
                 raise PlanError(f"rule {index}: {error}") from None
             entry = _Entry(index, rule, fault)
             for stage in fault.stages:
                 self._by_stage[stage].append(entry)
 
-    def decide(
-        self, stage: Stage, session: SessionState, key: str, attempt: int | None = None
-    ) -> Fault | None:
-        """Return the fault that hits `key` here, or None.
-
-        `attempt` is the number that the mail itself carries; without one, how often it was seen here.
-        """
+    def decide(self, stage: Stage, session: SessionState, subject: Subject) -> Decision | None:
+        """Return what hits this mail here, or None; the first rule that applies wins."""
         entries = self._by_stage.get(stage)
         if not entries:
             return None
-        self._seen[stage, key] += 1
-        seen = self._seen[stage, key]
+        self._seen[stage, subject.name] += 1
+        seen = self._seen[stage, subject.name]
         for entry in entries:
             if not entry.fault.concerns(stage, session, self.number):
                 continue
-            if self._applies(entry, key, seen, seen if attempt is None else attempt):
+            if self._is_on(entry.rule) and self._applies(entry, subject, seen):
                 entry.decisions += 1
-                return entry.fault
+                return Decision(entry.fault, entry.number)
         return None
 
-    def _applies(self, entry: _Entry, key: str, seen: int, attempt: int) -> bool:
+    def _is_on(self, rule: Rule) -> bool:
+        if rule.phase is not None and rule.phase != self.phase:
+            return False
+        if rule.from_s is None and rule.until_s is None:
+            return True
+        now_s = time.monotonic() - self._began_s
+        return (rule.from_s or 0.0) <= now_s and (rule.until_s is None or now_s < rule.until_s)
+
+    def _applies(self, entry: _Entry, subject: Subject, seen: int) -> bool:
         rule = entry.rule
+        attempt = seen if subject.attempt is None else subject.attempt
         if rule.count is not None and entry.decisions >= rule.count:
             return False
-        if rule.attempts is not None and seen > rule.attempts:
+        tries = rule.attempts if rule.attempts is not None else entry.fault.tries
+        if tries is not None and seen > tries:
             return False
-        return chance(self.plan.seed, entry.number, key, attempt) < rule.probability
+        if rule.attempt is not None and not rule.attempt[0] <= attempt <= rule.attempt[1]:
+            return False
+        if not _matches(rule, subject):
+            return False
+        return chance(self.plan.seed, entry.number, subject.name, attempt) < rule.probability
+
+
+def _matches(rule: Rule, subject: Subject) -> bool:
+    if rule.sender is not None and not fnmatchcase(subject.sender, rule.sender):
+        return False
+    if rule.key is not None and not fnmatchcase(subject.key or "", rule.key):
+        return False
+    wanted = rule.recipient
+    return wanted is None or any(fnmatchcase(one, wanted) for one in subject.recipients)
+
+
+def _check_known(rule: Rule, fault: Fault) -> None:
+    for name, stages in _KNOWN.items():
+        early = sorted(fault.stages - stages)
+        if getattr(rule, name) is not None and early:
+            raise PlanError(
+                f"{fault.name} acts at {early[0]!r}, where {name!r} is not known yet: leave it out"
+            )

@@ -18,8 +18,11 @@ class DataRefusedError(Exception):
     """The mail ended properly and is not acceptable; the text is the reply to give."""
 
 
-async def read_mail(reader: asyncio.StreamReader, max_size: int, heard: Callable[[], None]) -> bytes:
-    """Return the mail, dot-unstuffed; `heard` is called for every piece that arrives.
+async def read_mail(reader: asyncio.StreamReader, max_size: int, heard: Callable[[int], float]) -> bytes:
+    """Return the mail, dot-unstuffed.
+
+    `heard` is called with the size of every piece that arrives, and answers how many seconds to wait before
+    the next one is read.
 
     Raises DataRefusedError for a mail over `max_size` bytes or with too long a line (read to its end and
     thrown away, so that memory stays bounded), ConnectionResetError when the peer is gone.
@@ -31,7 +34,9 @@ async def read_mail(reader: asyncio.StreamReader, max_size: int, heard: Callable
         chunk = await reader.read(_CHUNK)
         if not chunk:
             raise ConnectionResetError("peer gone in DATA")
-        heard()
+        wait_s = heard(len(chunk))
+        if wait_s:
+            await asyncio.sleep(wait_s)
         fresh = max(0, len(data) - len(_END) + 1)
         data += chunk
         end = data.find(_END, fresh)

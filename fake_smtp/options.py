@@ -36,9 +36,12 @@ class Options:
     max_size: int
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Ends with 64 and one sentence for wrong usage."""
+
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"fake_smtp: {message}; see python -m fake_smtp --help\n")
+        """Say what is wrong and where to look."""
+        sys.stderr.write(f"fake_smtp: {message}; see {self.prog} --help\n")
         sys.exit(USAGE)
 
 
@@ -56,11 +59,12 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     return Options(**{**vars(given), "password": password})
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m fake_smtp",
         description="An SMTP sink: every mail on disk before its 250, faults on command. "
-        "Prints one JSON line with its ports when it is ready.",
+        "Prints one JSON line with its ports when it is ready. "
+        "`python -m fake_smtp faults` lists the faults.",
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the evidence; made when missing")

@@ -12,6 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_FIELDS = (
+    *("fault", "probability", "count", "attempts"),
+    *("key", "recipient", "sender", "attempt", "from_s", "until_s", "phase", "params"),
+)
+
 
 class PlanError(ValueError):
     """A plan that cannot be obeyed; the text says which rule, which field and what would be right."""
@@ -27,7 +32,19 @@ class Rule:
     """Stop after so many decisions; None: never."""
     attempts: int | None = None
     """Only the first so many times that this mail is seen at the fault's stage; None: always."""
+    key: str | None = None
+    """Pattern (`*`, `?`, `[...]`) for the mail's key; None: any. Likewise the next two."""
+    recipient: str | None = None
+    sender: str | None = None
+    attempt: tuple[int, int] | None = None
+    """First and last attempt number that it applies to, as the mail says, else as it was seen."""
+    from_s: float | None = None
+    """Only from so many seconds after the plan came into force."""
+    until_s: float | None = None
+    phase: str | None = None
+    """Only while the sink was told that this phase is on."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    """The fault's own."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as JSON data, every field spelled out."""
@@ -36,13 +53,20 @@ class Rule:
             "probability": self.probability,
             "count": self.count,
             "attempts": self.attempts,
+            "key": self.key,
+            "recipient": self.recipient,
+            "sender": self.sender,
+            "attempt": list(self.attempt) if self.attempt else None,
+            "from_s": self.from_s,
+            "until_s": self.until_s,
+            "phase": self.phase,
             "params": dict(self.params),
         }
 
     @classmethod
     def from_json(cls, data: object, where: str = "rule") -> Rule:
         """Read one rule. Raises PlanError, naming `where`, for anything it does not know."""
-        rule = _mapping(data, where, allowed=("fault", "probability", "count", "attempts", "params"))
+        rule = _mapping(data, where, allowed=_FIELDS)
         fault = rule.get("fault")
         if not isinstance(fault, str) or not fault:
             raise PlanError(f"{where}: 'fault' must be the name of a fault, not {fault!r}")
@@ -54,12 +78,20 @@ class Rule:
         params = rule.get("params", {})
         if not isinstance(params, dict):
             raise PlanError(f"{where}: 'params' must be an object, not {params!r}")
+        from_s, until_s = _window(rule.get("from_s"), rule.get("until_s"), where)
         return cls(
             fault,
             float(probability),
-            _limit(rule.get("count"), f"{where}: 'count'"),
-            _limit(rule.get("attempts"), f"{where}: 'attempts'"),
-            params,
+            count=_limit(rule.get("count"), f"{where}: 'count'"),
+            attempts=_limit(rule.get("attempts"), f"{where}: 'attempts'"),
+            key=_text(rule.get("key"), f"{where}: 'key'"),
+            recipient=_text(rule.get("recipient"), f"{where}: 'recipient'"),
+            sender=_text(rule.get("sender"), f"{where}: 'sender'"),
+            attempt=_attempt(rule.get("attempt"), f"{where}: 'attempt'"),
+            from_s=from_s,
+            until_s=until_s,
+            phase=_text(rule.get("phase"), f"{where}: 'phase'"),
+            params=params,
         )
 
 
@@ -107,6 +139,40 @@ def _mapping(data: object, where: str, allowed: tuple[str, ...]) -> dict[str, An
         if name not in allowed:
             raise PlanError(f"{where}: unknown field {name!r}; known are {', '.join(allowed)}")
     return data
+
+
+def _text(value: object, what: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise PlanError(f"{what} must be a text that is not empty, or null for any, not {value!r}")
+    return value
+
+
+def _attempt(value: object, what: str) -> tuple[int, int] | None:
+    """Read `n`, `[first, last]` or null."""
+    match [value] if isinstance(value, int) else value:
+        case None:
+            return None
+        case [int(first)] if not isinstance(first, bool) and first > 0:
+            return first, first
+        case [int(first), int(last)] if 0 < first <= last and bool not in (type(first), type(last)):
+            return first, last
+    raise PlanError(f"{what} must be a whole number from 1 or [first, last], not {value!r}")
+
+
+def _window(from_s: object, until_s: object, where: str) -> tuple[float | None, float | None]:
+    first, last = _seconds(from_s, f"{where}: 'from_s'"), _seconds(until_s, f"{where}: 'until_s'")
+    if first is not None and last is not None and first >= last:
+        raise PlanError(f"{where}: 'from_s' must be less than 'until_s'")
+    return first, last
+
+
+def _seconds(value: object, what: str) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:  # type: ignore[arg-type, operator]
+        raise PlanError(f"{what} must be seconds since the plan was set, or null, not {value!r}")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _limit(value: object, what: str) -> int | None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from fake_smtp.capture import EvidenceError
+from fake_smtp.decider import Subject
 from fake_smtp.faults import Answer, Fault
 from fake_smtp.lifecycle import RecordedSession
 from fake_smtp.session import Stage
@@ -18,6 +20,15 @@ log = logging.getLogger("fake_smtp")
 
 class Speaker(RecordedSession):
     """A session that answers, or is made to answer otherwise."""
+
+    async def _act(self, hook: Awaitable[Answer | None]) -> Answer | None:
+        """Let a fault act; while it waits on purpose, the client's silence does not count."""
+        self._thinking = True
+        try:
+            return await hook
+        finally:
+            self._thinking = False
+            self._touch()
 
     async def _think(self) -> None:
         if self._context.options.latency_s:
@@ -47,6 +58,10 @@ class Speaker(RecordedSession):
 
     async def _send(self, data: bytes) -> bool:
         """Send bytes; return whether the kernel has all of them."""
+        if self.state.delay_s:
+            self._thinking = True
+            await asyncio.sleep(self.state.delay_s)
+            self._thinking = False
         transport = self.transport
         if not isinstance(transport, asyncio.Transport) or transport.is_closing():
             return False
@@ -66,12 +81,29 @@ class Speaker(RecordedSession):
             self.cut("closed")
         return "500 5.5.2 Error: cannot understand this command"
 
-    def _decide(self, stage: Stage, key: str, attempt: int | None = None) -> Fault | None:
-        fault = self._context.decider.decide(stage, self.state, key, attempt)
-        if fault is not None:
-            self._context.counters.faults[fault.name] += 1
-            self.state.fault = fault.name
+    def _decide(self, stage: Stage, subject: Subject) -> Fault | None:
+        """Ask the plan; what it decides is counted and on record before it is done."""
+        decision = self._context.decider.decide(stage, self.state, subject)
+        if decision is None:
+            return None
+        fault = decision.fault
+        self._context.counters.faults[fault.name] += 1
+        self.state.fault = fault.name
+        self._context.capture.record(
+            "fault",
+            session=self.state.number,
+            stage=stage,
+            fault=fault.name,
+            rule=decision.rule,
+            key=subject.key,
+            attempt=subject.attempt,
+        )
         return fault
+
+    def _envelope_subject(self, name: str) -> Subject:
+        """Return what is known before the mail itself has come."""
+        sender = self.envelope.mail_from if self.envelope else None
+        return Subject(name, sender or "", tuple(self.state.recipients))
 
     async def _refuse(self, answer: Answer, fault: str, key: str | None = None) -> None:
         if answer.raw is None:

@@ -12,6 +12,7 @@ from typing import Any
 from aiosmtpd.smtp import MISSING, AuthResult
 
 from fake_smtp.dataphase import DataPhase
+from fake_smtp.decider import Subject
 from fake_smtp.faults import Answer, Fault
 from fake_smtp.lifecycle import HOSTNAME
 from fake_smtp.session import Stage
@@ -23,12 +24,14 @@ _PLAIN_PATH = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*)>(?:$|
 class Connection(DataPhase):
     """What a client talks to."""
 
-    _denied: tuple[int, Fault, Answer] | None = None
-    """The plan's number, the fault and the answer, once AUTH was refused by a fault."""
+    # The plan that was asked at AUTH and at EHLO (its number), and what it refused them with.
+    _auth_plan = _ehlo_plan = -1
+    _denied: tuple[Fault, Answer] | None = None
+    _unwelcome: tuple[Fault, Answer] | None = None
 
     async def _handle_client(self) -> None:
-        fault = self._decide("connect", f"session/{self.state.number}")
-        answer = await fault.on_connect(self.state) if fault else None
+        fault = self._decide("connect", self._of_session())
+        answer = await self._act(fault.on_connect(self.state)) if fault else None
         if fault and answer:
             await self._refuse(answer, fault.name)
         await super()._handle_client()
@@ -38,6 +41,8 @@ class Connection(DataPhase):
         self.state.stage = "ehlo"
         if not hostname:
             await self.push("501 Syntax: EHLO hostname")
+            return
+        if await self._is_unwelcome():
             return
         assert self.session is not None
         self._new_envelope()
@@ -55,7 +60,22 @@ class Connection(DataPhase):
     async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
         """Greet."""
         self.state.stage = "ehlo"
-        await super().smtp_HELO(hostname)
+        if not await self._is_unwelcome():
+            await super().smtp_HELO(hostname)
+
+    async def _is_unwelcome(self) -> bool:
+        plan_number = self._context.decider.number
+        if self._ehlo_plan != plan_number:
+            # Once for the session: clients try HELO next, which must fare no better.
+            self._ehlo_plan, self._unwelcome = plan_number, None
+            fault = self._decide("ehlo", self._of_session())
+            answer = await self._act(fault.on_ehlo(self.state)) if fault else None
+            if fault and answer:
+                self._unwelcome = (fault, answer)
+        if self._unwelcome is None:
+            return False
+        await self._refuse(self._unwelcome[1], self._unwelcome[0].name)
+        return True
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
         """Log in."""
@@ -74,9 +94,17 @@ class Connection(DataPhase):
 
     async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802
         """Say goodbye."""
+        fault = self._decide("quit", self._of_session())
+        answer = await self._act(fault.on_quit(self.state)) if fault else None
+        if fault and answer:
+            await self._refuse(answer, fault.name)
+            return
         if not arg:
             self.state.how = "quit"
         await super().smtp_QUIT(arg)
+
+    def _of_session(self) -> Subject:
+        return Subject(f"session/{self.state.number}")
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Read `<user@host>` at once; the general grammar (aiosmtpd, email) costs a quarter of a mail."""
@@ -93,34 +121,35 @@ class Connection(DataPhase):
         if command == "MAIL":
             self.state.mail_commands += 1
             self.state.recipients.clear()
-            return await self._on_envelope("mail", f"session/{self.state.number}/{self.state.mail_commands}")
+            name = f"session/{self.state.number}/{self.state.mail_commands}"
+            return await self._on_envelope("mail", Subject(name, args[0]))
         if command == "RCPT":
             self.state.recipients.append(args[0])
-            return await self._on_envelope("rcpt", args[0])
+            return await self._on_envelope("rcpt", self._envelope_subject(args[0]))
         return MISSING
 
     async def _on_auth(self) -> Any:
         plan_number = self._context.decider.number
-        if self._denied is None or self._denied[0] != plan_number:
-            self._denied = None
-            fault = self._decide("auth", f"session/{self.state.number}")
-            answer = await fault.on_auth(self.state) if fault else None
+        if self._auth_plan != plan_number:
+            # Once for the session: smtplib tries a second mechanism, which must fare no better.
+            self._auth_plan, self._denied, self.state.credentials = plan_number, None, None
+            fault = self._decide("auth", self._of_session())
+            answer = await self._act(fault.on_auth(self.state)) if fault else None
             if fault and answer:
-                # Kept for the session: smtplib tries a second mechanism, which must fare no better.
-                self._denied = (plan_number, fault, answer)
+                self._denied = (fault, answer)
         if self._denied is None:
             return MISSING
         self.state.auth = "rejected"
         self._context.counters.auth_rejected += 1
-        await self._refuse(self._denied[2], self._denied[1].name)
+        await self._refuse(self._denied[1], self._denied[0].name)
         return None
 
-    async def _on_envelope(self, stage: Stage, key: str) -> Any:
+    async def _on_envelope(self, stage: Stage, subject: Subject) -> Any:
         await self._think()
-        fault = self._decide(stage, key)
+        fault = self._decide(stage, subject)
         if fault is None:
             return MISSING
-        answer = await (fault.on_mail(self.state) if stage == "mail" else fault.on_rcpt(self.state))
+        answer = await self._act(fault.on_mail(self.state) if stage == "mail" else fault.on_rcpt(self.state))
         if answer is None:
             return MISSING
         await self._refuse(answer, fault.name)
@@ -129,9 +158,10 @@ class Connection(DataPhase):
     def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:
         """Check the credentials that aiosmtpd has unpacked (PLAIN or LOGIN)."""
         options = self._context.options
-        good = options.username is None or (
-            hmac.compare_digest(auth_data.login, options.username.encode())
-            and hmac.compare_digest(auth_data.password, (options.password or "").encode())
+        username, password = self.state.credentials or (options.username, options.password)
+        good = username is None or (
+            hmac.compare_digest(auth_data.login, username.encode())
+            and hmac.compare_digest(auth_data.password, (password or "").encode())
         )
         if good:
             self.state.auth = "ok"

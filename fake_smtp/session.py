@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Stage = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "dot", "stored"]
-"""Where a session stands. `dot`: the mail is here and not yet stored; `stored`: on disk, not yet answered."""
+Stage = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "dot", "stored", "quit"]
+"""Where a session stands. `dot`: the mail is here and not yet stored; `stored`: on disk, not yet answered.
+`quit` is only where a fault may stand: a session keeps the stage of its last mail."""
 
 How = Literal["quit", "closed", "idle", "data_limit", "fault", "shutdown"]
 
@@ -31,5 +32,13 @@ class SessionState:
     bytes_in: int = 0
     fault: str | None = None
     """The last fault that hit this session."""
+    delay_s: float = 0.0
+    """What a fault puts before every reply of this session."""
+    bytes_per_s: int | None = None
+    """How fast a fault lets the next mail be read."""
+    drop_at_byte: int | None = None
+    """After how many bytes of the next mail a fault cuts."""
+    credentials: tuple[str, str] | None = None
+    """The only ones that a fault lets in."""
     how: How | None = None
     """How it ended, set by whatever ends it first; None while it lives."""

@@ -11,6 +11,7 @@ from chaos.scenarios import (
     drop_after_dot,
     kill_redis,
     kill_workers,
+    lying_sink,
     sever_broker,
     sever_redis,
 )
@@ -26,6 +27,7 @@ SCENARIOS: dict[str, Scenario] = {
         break_smtp_login.SCENARIO,
         drop_after_dot.SCENARIO,
         kill_redis.SCENARIO,
+        lying_sink.SCENARIO,
     )
 }
 

@@ -6,6 +6,7 @@ whether it is its turn, never stores and never writes to the socket: it returns 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -37,6 +38,8 @@ class Fault:
     stored: ClassVar[bool]
     retry_duplicates: ClassVar[bool]
     """Whether a plain retry, by a client that asks nobody, delivers a second copy."""
+    copies: ClassVar[int] = 1
+    """How often a mail is stored that this fault hits at its dot."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The parameters it takes and their values when the rule does not say."""
 
@@ -57,12 +60,20 @@ class Fault:
         """The stages at which the plan is asked for this fault."""
         return frozenset()
 
+    @property
+    def tries(self) -> int | None:
+        """How many times each mail is hit, where the rule does not say; None: every time."""
+        return None
+
     def concerns(self, stage: Stage, session: SessionState, plan_number: int) -> bool:
         """Tell whether this session can be hit at all; asked before anything is decided or counted."""
         return True
 
     async def on_connect(self, session: SessionState) -> Answer | None:
         """Act before the banner."""
+
+    async def on_ehlo(self, session: SessionState) -> Answer | None:
+        """Act on EHLO or HELO."""
 
     async def on_auth(self, session: SessionState) -> Answer | None:
         """Act on an AUTH command, before the credentials are looked at."""
@@ -81,6 +92,20 @@ class Fault:
 
     async def after_store(self, session: SessionState) -> Answer | None:
         """Act when the mail is on disk and nothing has been replied."""
+
+    async def on_quit(self, session: SessionState) -> Answer | None:
+        """Act on QUIT."""
+
+
+MAX_DELAY_S = 3600.0
+
+
+def check_seconds(fault: str, params: Mapping[str, Any], name: str) -> None:
+    """Check a number of seconds, from 0 to an hour. Raises PlanError."""
+    value = params[name]
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not 0 <= value <= MAX_DELAY_S:
+        raise PlanError(f"{fault}: {name!r} must be seconds from 0 to {MAX_DELAY_S:g}, not {value!r}")
 
 
 def check_reply(fault: str, params: Mapping[str, Any], codes: Container[int] = range(400, 600)) -> None:

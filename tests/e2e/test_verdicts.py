@@ -92,6 +92,16 @@ def test_bad_systems_are_convicted_side_by_side(harness: Harness) -> None:
         assert_nothing_left_of(run)
 
 
+def test_a_sink_that_lies_is_found_out(harness: Harness) -> None:
+    """Nobody but the judge can notice: every job says SUCCESS."""
+    run = harness.run("run", "lying-sink", "--rate", "40", "--duration", "8", "--seed", "11")
+    assert run.code == 1, run.why()
+    stored = {fault: run.verdict["counts"][fault] for fault in ("lost", "duplicates")}
+    assert min(stored.values()) > 0, stored
+    assert {run.checks[name]["verdict"] for name in ("lost", "duplicate", "false_sent")} == {"fail"}
+    assert_nothing_left(run.folder)
+
+
 def assert_nothing_left_of(run: Finished) -> None:
     """Nothing of this run; the journals of the others are still live."""
     assert marks.processes_of(str(run.verdict["run"]), run.folder / "work") == []

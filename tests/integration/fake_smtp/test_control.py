@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from fake_smtp.faults import FAULTS
 from fake_smtp.plan import Rule
 from tests.integration.fake_smtp.conftest import Sink, mail
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "faults.md"
 
 
 def test_health(sink: Sink) -> None:
@@ -40,7 +46,8 @@ def test_a_plan_is_set_shown_recorded_and_cleared(sink: Sink) -> None:
     none = {"seed": 0, "rules": []}
     assert sink.http("GET", "/plan") == (200, none)
     rule = {"fault": "auth_reject", "params": {"code": 454}}
-    full = {**rule, "probability": 1.0, "count": None, "attempts": None}
+    full = Rule(**rule).to_json()
+    assert full == {**dict.fromkeys(full), **rule, "probability": 1.0}
     assert sink.http("PUT", "/plan", {"seed": 5, "rules": [rule]}) == (200, {"seed": 5, "rules": [full]})
     assert sink.http("GET", "/plan") == (200, {"seed": 5, "rules": [full]})
     assert sink.http("DELETE", "/plan") == (200, none)
@@ -62,6 +69,21 @@ def test_a_plan_is_set_shown_recorded_and_cleared(sink: Sink) -> None:
         ({"rules": [{"fault": "noop", "count": 0}]}, "count"),
         ({"rules": [{"fault": "noop", "attempts": True}]}, "attempts"),
         ({"rules": [{"fault": "noop", "often": 1}]}, "often"),
+        ({"rules": [{"fault": "noop", "key": ""}]}, "key"),
+        ({"rules": [{"fault": "noop", "sender": 5}]}, "sender"),
+        ({"rules": [{"fault": "noop", "attempt": 0}]}, "attempt"),
+        ({"rules": [{"fault": "noop", "attempt": [2, 1]}]}, "attempt"),
+        ({"rules": [{"fault": "noop", "attempt": [1, True]}]}, "attempt"),
+        ({"rules": [{"fault": "noop", "from_s": -1}]}, "from_s"),
+        ({"rules": [{"fault": "noop", "from_s": 2, "until_s": 2}]}, "until_s"),
+        ({"rules": [{"fault": "noop", "phase": []}]}, "phase"),
+        ({"rules": [{"fault": "quit_421", "recipient": "*"}]}, "recipient"),
+        ({"rules": [{"fault": "tarpit", "params": {"delay_s": "1"}}]}, "delay_s"),
+        ({"rules": [{"fault": "bandwidth", "params": {"bytes_per_s": 0}}]}, "bytes_per_s"),
+        ({"rules": [{"fault": "torn_reply", "params": {"bytes": 3}}]}, "bytes"),
+        ({"rules": [{"fault": "drop_before_dot", "params": {"at_byte": -1}}]}, "at_byte"),
+        ({"rules": [{"fault": "greylist", "params": {"tries": 0}}]}, "tries"),
+        ({"rules": [{"fault": "credentials_rotated", "params": {"password": ""}}]}, "password"),
         ({"rules": [{"fault": "noop", "params": {"x": 1}}]}, "x"),
         ({"rules": [{"fault": "noop"}, {"fault": "auth_reject", "params": {"code": 550}}]}, "rule 1"),
         ({"rules": [{"fault": "tempfail", "params": {"stage": "ehlo"}}]}, "stage"),
@@ -97,7 +119,7 @@ def test_counters_and_metrics_agree_with_the_evidence(sink: Sink) -> None:
             "aborted_after_store": 1,
             "auth_ok": 4,
             "auth_rejected": 0,
-            "faults": {"noop": 1, "auth_reject": 0, "drop_after_dot": 1, "tempfail": 0},
+            "faults": {**dict.fromkeys(FAULTS, 0), "noop": 1, "drop_after_dot": 1},
         }
         lines = sink.http("GET", "/metrics")[1].splitlines()
     for line in (
@@ -111,3 +133,22 @@ def test_counters_and_metrics_agree_with_the_evidence(sink: Sink) -> None:
         'sink_faults_total{fault="drop_after_dot"} 1.0',
     ):
         assert line in lines
+
+
+@pytest.mark.parametrize("bad", [b"{", {"phase": 5}, {"phase": ""}, {}, {"phase": "a", "b": 1}])
+def test_a_bad_phase_gets_words_and_the_old_one_stays(sink: Sink, bad: object) -> None:
+    assert sink.http("PUT", "/phase", {"phase": "flood"})[0] == 200
+    status, answer = sink.http("PUT", "/phase", bad)
+    assert status == 422
+    assert "phase" in answer["error"] or "JSON" in answer["error"]
+    assert sink.http("GET", "/phase") == (200, {"phase": "flood"})
+
+
+def test_the_table_of_faults_in_the_documentation_is_the_one_that_is_printed() -> None:
+    argv = [sys.executable, "-m", "fake_smtp", "faults"]
+    printed = subprocess.run([*argv, "--markdown"], capture_output=True, text=True, check=True).stdout
+    assert printed in DOCUMENT.read_text(), "run: python -m fake_smtp faults --markdown"
+    plain = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert [line for line in plain.splitlines() if line and line[0] != " "] == list(FAULTS)
+    wrong = subprocess.run([*argv, "--html"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, "--help" in wrong.stderr) == (64, True)

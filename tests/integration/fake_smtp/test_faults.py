@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import smtplib
+import time
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -12,50 +15,93 @@ from fake_smtp.plan import Rule
 from tests.integration.fake_smtp.conftest import PASSWORD, USER, Sink, mail
 
 KEY = "run-1-000001"
+PATIENCE_S = 0.5
+LONG = {"delay_s": 30}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault once, what smtplib raises (None: nothing), and the code in it."""
+
+    rule: Rule
+    error: type[Exception] | None = None
+    code: int | None = None
+    patience_s: float = 10.0
+
+
+def row(fault: str, error: type[Exception] | None = None, raised: int | None = None, **params: Any) -> Row:
+    # A wait is on purpose: this client gives up before it ends.
+    patient = {"patience_s": PATIENCE_S} if params == LONG else {}
+    return Row(Rule(fault, attempts=1, count=1, params=params), error, raised, **patient)
+
+
+GONE = smtplib.SMTPServerDisconnected
 ROWS = [
-    (Rule("noop", attempts=1), None, None),
-    (Rule("auth_reject", count=1), smtplib.SMTPAuthenticationError, 535),
-    (
-        Rule("auth_reject", count=1, params={"code": 454, "text": "4.7.0 later"}),
-        smtplib.SMTPAuthenticationError,
-        454,
-    ),
-    (Rule("auth_reject", count=1, params={"code": 530}), smtplib.SMTPAuthenticationError, 530),
-    (Rule("drop_after_dot", attempts=1), smtplib.SMTPServerDisconnected, None),
-    (Rule("tempfail", count=1, params={"stage": "mail"}), smtplib.SMTPSenderRefused, 451),
-    (Rule("tempfail", attempts=1), smtplib.SMTPRecipientsRefused, 451),
-    (Rule("tempfail", attempts=1, params={"stage": "data", "code": 452}), smtplib.SMTPDataError, 452),
-    (Rule("tempfail", attempts=1, params={"stage": "dot", "code": 554}), smtplib.SMTPDataError, 554),
+    row("noop"),
+    row("refuse_connection", GONE),
+    row("banner_421", smtplib.SMTPConnectError, 421),
+    row("slow_banner", GONE, **LONG),
+    row("ehlo_refused", smtplib.SMTPHeloError, 550),
+    row("auth_reject", smtplib.SMTPAuthenticationError, 535),
+    row("auth_reject", smtplib.SMTPAuthenticationError, 454, code=454, text="4.7.0 later"),
+    row("auth_reject", smtplib.SMTPAuthenticationError, 530, code=530),
+    row("auth_421", GONE),
+    row("auth_slow", GONE, **LONG),
+    row("auth_dropped", GONE),
+    row("credentials_rotated", smtplib.SMTPAuthenticationError, 535),
+    row("sender_not_allowed", smtplib.SMTPSenderRefused, 530),
+    row("tempfail", smtplib.SMTPSenderRefused, 451, stage="mail"),
+    row("tempfail", smtplib.SMTPRecipientsRefused, 451),
+    row("tempfail", smtplib.SMTPDataError, 452, stage="data", code=452),
+    row("tempfail", smtplib.SMTPDataError, 554, stage="dot", code=554),
+    row("greylist", smtplib.SMTPRecipientsRefused, 451),
+    row("greylist", smtplib.SMTPDataError, 451, stage="dot"),
+    row("tarpit", delay_s=0.01),
+    row("bandwidth"),
+    row("drop_before_dot", GONE),
+    row("drop_before_dot", GONE, at_byte=0),
+    row("drop_before_dot", GONE, at_byte=10**9),
+    row("drop_after_dot", GONE),
+    row("torn_reply", smtplib.SMTPDataError, 25),
+    row("torn_reply", smtplib.SMTPDataError, 2, bytes=1),
+    row("unterminated_reply", GONE),
+    row("late_reply", GONE, **LONG),
+    row("error_after_store", smtplib.SMTPDataError, 451),
+    row("quit_421"),
+    row("lose"),
+    row("store_twice"),
 ]
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {rule.fault for rule, _, _ in ROWS} == set(FAULTS)
+    assert {row.rule.fault for row in ROWS} == set(FAULTS)
 
 
-@pytest.mark.parametrize(("rule", "error", "code"), ROWS, ids=lambda value: getattr(value, "fault", None))
-def test_the_row_of_a_fault(
-    sink: Sink, rule: Rule, error: type[smtplib.SMTPException] | None, code: int | None
-) -> None:
-    fault = FAULTS[rule.fault]
-    sink.plan(rule)
-    if error is None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.rule.fault}-{row.code}")
+def test_the_row_of_a_fault(sink: Sink, row: Row) -> None:
+    fault = FAULTS[row.rule.fault]
+    sink.plan(row.rule)
+    if row.error is None:
         sink.send(KEY)
+        assert fault.client_sees.startswith("250")
     else:
-        with pytest.raises(error) as caught:
-            sink.send(KEY)
-        assert caught.type is error
-        assert error.__name__ in fault.client_sees
-        assert code == _code(caught.value)
-    sink.until("session_end")
-    assert len(sink.records("stored")) == fault.stored
-    assert sink.counters()["faults"][rule.fault] == 1
-    if error is not None:
-        # Once more on a new connection, after attempts=1 or count=1: a plain retry.
+        with pytest.raises(row.error) as caught:
+            sink.send(KEY, patience_s=row.patience_s)
+        assert caught.type is row.error
+        assert row.error.__name__ in fault.client_sees
+        assert row.code == _code(caught.value)
+    end = sink.until("session_end")
+    assert len(sink.records("stored")) == fault.stored * fault.copies
+    assert sink.counters()["faults"][row.rule.fault] == 1
+    decision = sink.records("fault")[0]
+    assert (decision["fault"], decision["rule"], decision["session"]) == (row.rule.fault, 0, end["session"])
+    assert decision["stage"] in fault(row.rule.params).stages
+    if row.error is not None:
+        # Once more on a new connection, after the fault: a plain retry.
         sink.send(KEY, attempt=2)
         assert len(sink.records("stored")) == 1 + fault.retry_duplicates
     ends = [end["fault"] for end in sink.records("session_end")]
-    assert ends[0] == rule.fault
+    assert ends[0] == row.rule.fault
     assert set(ends[1:]) <= {None}
 
 
@@ -160,3 +206,100 @@ def test_the_seed_decides_and_nothing_else(start_sink) -> None:
     assert first == victims(1, keys[::-1])
     assert first != victims(2, keys)
     assert 5 < len(first) < 25
+
+
+def test_a_tarpit_delays_every_reply(sink: Sink) -> None:
+    sink.plan(Rule("tarpit", params={"delay_s": 0.1}))
+    began = time.monotonic()
+    sink.send(KEY)
+    # Banner, EHLO, AUTH, MAIL, RCPT, DATA, dot, QUIT; all but the goodbye are awaited here for sure.
+    assert time.monotonic() - began >= 0.7
+
+
+def test_a_thin_line_takes_its_time_and_the_limit_still_holds(start_sink) -> None:
+    sink = start_sink("--data-limit-s", "2", "--idle-limit-s", "0.3")
+    body = "x" * 70 + "\r\n"
+    sink.plan(Rule("bandwidth", params={"bytes_per_s": 4000}))
+    began = time.monotonic()
+    with sink.client() as client:
+        client.sendmail("f@c.test", "t@s.test", mail(KEY, body=body * 50))
+    assert time.monotonic() - began >= 0.8
+    with sink.client() as client, pytest.raises(smtplib.SMTPServerDisconnected):
+        client.sendmail("f@c.test", "t@s.test", mail("run-1-000002", body=body * 200))
+    assert sink.until("aborted")["why"] == "data phase over its limit"
+    assert [one["key"] for one in sink.records("stored")] == [KEY]
+
+
+def test_who_knows_the_new_credentials_gets_in(sink: Sink) -> None:
+    sink.plan(Rule("credentials_rotated", params={"username": "new", "password": "word"}))
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        sink.send(KEY)
+    with sink.client(login=False) as client:
+        client.login("new", "word")
+        client.sendmail("f@c.test", "t@s.test", mail(KEY))
+    assert len(sink.records("stored")) == 1
+
+
+def test_a_greylisted_mail_is_taken_at_the_next_try(sink: Sink) -> None:
+    sink.plan(Rule("greylist", params={"tries": 2}))
+    for _ in range(2):
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            sink.send(KEY)
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        sink.send("run-1-000002")
+    sink.send(KEY, attempt=3)
+    assert [one["key"] for one in sink.records("stored")] == [KEY]
+
+
+def test_a_late_reply_reaches_whoever_waits_past_every_limit(start_sink) -> None:
+    sink = start_sink("--data-limit-s", "0.5", "--idle-limit-s", "0.5")
+    sink.plan(Rule("late_reply", params={"delay_s": 1.0}))
+    sink.send(KEY)
+    assert sink.until("reply")["flushed"] is True
+
+
+def test_rules_are_matched_on_what_is_known_of_the_mail(sink: Sink) -> None:
+    sink.plan(
+        Rule("tempfail", key="run-1-00000[12]", attempt=(2, 3), params={"stage": "dot", "code": 551}),
+        Rule("tempfail", recipient="*-000003@*", params={"stage": "rcpt", "code": 552}),
+        Rule("tempfail", sender="nobody@*", params={"stage": "mail", "code": 553}),
+        Rule("tempfail", phase="flood", params={"stage": "dot", "code": 554}),
+    )
+
+    def code(key: str, attempt: int = 1, sender: str = "from@client.test") -> int | None:
+        with sink.client() as client:
+            try:
+                client.sendmail(sender, f"{key}@sink.test", mail(key, attempt))
+            except smtplib.SMTPException as error:
+                return _code(error)
+        return None
+
+    assert [code("run-1-000001", attempt) for attempt in (1, 2, 3, 4)] == [None, 551, 551, None]
+    assert code("run-1-000003") == 552
+    assert code("run-1-000004", sender="nobody@client.test") == 553
+    assert code("run-1-000005") is None
+    assert sink.http("PUT", "/phase", {"phase": "flood"}) == (200, {"phase": "flood"})
+    assert code("run-1-000005") == 554
+    assert sink.http("PUT", "/phase", {"phase": None}) == (200, {"phase": None})
+    assert code("run-1-000005") is None
+    assert [record["rule"] for record in sink.records("fault")] == [0, 0, 1, 2, 3]
+
+
+def test_a_window_begins_and_ends(sink: Sink) -> None:
+    sink.plan(Rule("tempfail", from_s=0.0, until_s=0.4), Rule("noop", from_s=0.4))
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        sink.send(KEY)
+    deadline = time.monotonic() + 10
+    while not sink.counters()["faults"]["noop"]:
+        assert time.monotonic() < deadline
+        try:
+            sink.send(KEY)
+        except smtplib.SMTPRecipientsRefused:
+            continue
+    assert sink.records("fault")[-1]["fault"] == "noop"
+
+
+def test_a_rule_that_asks_for_what_nobody_knows_yet_is_refused(sink: Sink) -> None:
+    status, answer = sink.http("PUT", "/plan", {"rules": [{"fault": "tempfail", "key": "run-*"}]})
+    assert status == 422
+    assert answer["error"] == "rule 0: tempfail acts at 'rcpt', where 'key' is not known yet: leave it out"

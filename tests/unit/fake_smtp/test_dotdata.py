@@ -38,7 +38,7 @@ def read(data: bytes, cuts: int = 100000, max_size: int = 10000) -> tuple[bytes,
 
         feeder = asyncio.create_task(feed())
         try:
-            mail = await read_mail(reader, max_size, lambda: None)
+            mail = await read_mail(reader, max_size, lambda _: 0.0)
         finally:
             await feeder
         return mail, await reader.read()

@@ -9,18 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_smtp.decider import Decider
+from fake_smtp.decider import Decider, Subject
 from fake_smtp.plan import Plan, PlanError, Rule, chance
 from fake_smtp.session import SessionState
 
 LIMITS = st.none() | st.integers(1, 10**6)
+PATTERNS = st.none() | st.text(min_size=1)
 RULES = st.builds(
     Rule,
     st.text(min_size=1),
     st.floats(0, 1),
-    LIMITS,
-    LIMITS,
-    st.dictionaries(st.text(), st.integers() | st.text()),
+    count=LIMITS,
+    attempts=LIMITS,
+    key=PATTERNS,
+    recipient=PATTERNS,
+    sender=PATTERNS,
+    attempt=st.none() | st.tuples(st.integers(1, 5), st.integers(5, 9)),
+    from_s=st.none() | st.floats(0, 5),
+    until_s=st.none() | st.floats(6, 9),
+    phase=PATTERNS,
+    params=st.dictionaries(st.text(), st.integers() | st.text()),
 )
 PLANS = st.builds(Plan, st.integers(), st.lists(RULES).map(tuple))
 
@@ -30,8 +38,8 @@ def session(**fields: object) -> SessionState:
 
 
 def dot(decider: Decider, key: str, attempt: int | None = None) -> str | None:
-    fault = decider.decide("dot", session(), key, attempt)
-    return fault and fault.name
+    decision = decider.decide("dot", session(), Subject(key, key=key, attempt=attempt))
+    return decision and decision.fault.name
 
 
 def tempfail(**more: object) -> Rule:
@@ -45,7 +53,7 @@ def test_json_and_back(plan: Plan) -> None:
 
 def test_defaults() -> None:
     assert Plan.from_json({}) == Plan(0, ())
-    assert Plan.from_json({"rules": [{"fault": "x"}]}) == Plan(0, (Rule("x", 1.0, None, None, {}),))
+    assert Plan.from_json({"rules": [{"fault": "x"}]}) == Plan(0, (Rule("x", 1.0, None, None, params={}),))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1, 1.1, True, "1"])
@@ -89,7 +97,7 @@ def test_plan_module_brings_no_server() -> None:
 
 def test_the_first_rule_that_applies_wins() -> None:
     decider = Decider(Plan(0, (tempfail(count=1), Rule("tempfail", params={"stage": "dot", "code": 550}))))
-    codes = [decider.decide("dot", session(), "k").params["code"] for _ in range(3)]
+    codes = [decider.decide("dot", session(), Subject("k")).fault.params["code"] for _ in range(3)]
     assert codes == [451, 550, 550]
 
 
@@ -115,7 +123,7 @@ def test_probability_goes_by_the_attempt_in_the_mail() -> None:
 def test_other_stages_are_not_asked() -> None:
     decider = Decider(Plan(0, (tempfail(count=1),)))
     for stage in ("connect", "auth", "mail", "rcpt", "data", "stored"):
-        assert decider.decide(stage, session(), "k") is None
+        assert decider.decide(stage, session(), Subject("k")) is None
     assert dot(decider, "k") == "tempfail"
 
 
@@ -123,13 +131,13 @@ def test_auth_reject_revokes_only_older_logins() -> None:
     decider = Decider(Plan(0, (Rule("auth_reject"),)), number=3)
 
     def mail(state: SessionState) -> bool:
-        return decider.decide("mail", state, "k") is not None
+        return decider.decide("mail", state, Subject("k")) is not None
 
     assert mail(session(auth="ok", login_plan=2))
     assert not mail(session(auth="ok", login_plan=3))
     assert not mail(session(auth="none"))
     assert not mail(session(auth="rejected"))
-    assert decider.decide("auth", session(), "k") is not None
+    assert decider.decide("auth", session(), Subject("k")) is not None
 
 
 @pytest.mark.parametrize("code", [True, 250, "535", 535.0, None])

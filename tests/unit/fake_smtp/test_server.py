@@ -13,9 +13,9 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_smtp import message
 from fake_smtp.capture import Capture, FolderInUseError
 from fake_smtp.context import Context
+from fake_smtp.decider import Subject
 from fake_smtp.options import parse
 from fake_smtp.server import Connection
 from fake_smtp.session import SessionState
@@ -89,7 +89,7 @@ def test_a_reply_that_the_kernel_did_not_take_whole_is_not_flushed(context, monk
         connection = Connection(context, set())
         connection.state = SessionState(1, "peer")
         monkeypatch.setattr(Connection, "_send", half_sent)
-        await connection._reply(1, "key", message.parse(b""))
+        await connection._reply(1, Subject("key"))
 
     asyncio.run(run())
     reply = read(context.options.out / DELIVERIES).records[-1]
@@ -122,6 +122,7 @@ def test_sent_means_that_nothing_is_left_in_our_buffer(context, left: int, dies:
 
     async def run() -> bool:
         connection = Connection(context, set())
+        connection.state = SessionState(1, "peer")
         connection.transport, connection._writer = _Transport(left, dies), Writer()
         return await connection._send(b"250 OK\r\n")
 
