@@ -9,10 +9,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fake_smtp.message import Mail
+from fake_smtp.index import Entry, Index
+from fake_smtp.message import Mail, parse
 from fake_smtp.session import SessionState
 from reports.evidence import DELIVERIES, Appender
 
@@ -37,7 +40,7 @@ class Capture:
 
     def __init__(self, out: Path, run: str) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        self._raw = os.open(out / RAW, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._raw = os.open(out / RAW, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -45,6 +48,7 @@ class Capture:
             raise FolderInUseError(f"another sink is writing to {out}") from None
         self._raw_size = os.fstat(self._raw).st_size
         self._copies: dict[str, int] = {}
+        self.index = Index()
         self._sessions = 0
         self._mails = 0
         self._take_over(out / DELIVERIES)
@@ -83,8 +87,28 @@ class Capture:
             raw_at=at,
         )
         self._mails = number
-        self._index(mail.message_id)
+        self._count(mail.message_id)
+        entry = Entry(
+            number,
+            session.number,
+            time.time(),
+            mail.key,
+            mail.job_id,
+            mail.message_id,
+            mail.attempt,
+            sender,
+            json.dumps(to, ensure_ascii=False),
+            mail.subject,
+            mail.digest,
+            len(raw),
+            at,
+        )
+        self.index.add(entry, mail.text)
         return number
+
+    def read(self, at: int, size: int) -> bytes:
+        """Return `size` bytes of the raw mails from offset `at`."""
+        return os.pread(self._raw, size, at)
 
     def copies(self, message_id: str) -> int:
         """Return how many mails with this Message-ID (no angle brackets) are in the folder."""
@@ -93,6 +117,7 @@ class Capture:
     def close(self) -> None:
         """Close the files and let another sink have the folder."""
         self._log.close()
+        self.index.close()
         os.close(self._raw)
 
     def _append_raw(self, raw: bytes) -> int:
@@ -106,7 +131,7 @@ class Capture:
         self._raw_size += written
         return at
 
-    def _index(self, message_id: str | None) -> None:
+    def _count(self, message_id: str | None) -> None:
         if message_id is not None:
             self._copies[message_id] = self._copies.get(message_id, 0) + 1
 
@@ -132,4 +157,17 @@ class Capture:
         self._sessions = max(self._sessions, record["session"])
         if record["event"] == "stored":
             self._mails = max(self._mails, record["mail"])
-            self._index(record["message_id"])
+            self._count(record["message_id"])
+            # A damaged record is no reason to refuse work; it is missing in the inbox only.
+            with suppress(KeyError, TypeError, OSError):
+                self._index_again(record)
+
+    def _index_again(self, record: dict[str, Any]) -> None:
+        mail = parse(self.read(record["raw_at"], record["size"]))
+        names = ("mail", "session", "key", "message_id", "attempt", "sender", "digest", "size", "raw_at")
+        known = {name: record[name] for name in names}
+        to = json.dumps(record["to"], ensure_ascii=False)
+        at_s, job_id = record["wall_ns"] / 1e9, record["id"]
+        self.index.add(
+            Entry(**known, at_s=at_s, job_id=job_id, recipients=to, subject=mail.subject), mail.text
+        )

@@ -6,16 +6,21 @@ Spoken to by the experiment (plan, counters) and by the system under test (recei
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from fake_smtp.context import Context
+from fake_smtp.inbox import Inbox
+from fake_smtp.index import IndexLost
 from fake_smtp.metrics import Exposition
 from fake_smtp.plan import Plan, PlanError
 
 _RECEIPTS = "/receipts/"
+_MAX_BODY = 2**26
+"""Bytes: a million keys to verify fit."""
 
 
 class Control:
@@ -28,7 +33,7 @@ class Control:
 
     def app(self) -> web.Application:
         """Build the application."""
-        app = web.Application()
+        app = web.Application(middlewares=[_without_inbox], client_max_size=_MAX_BODY)
         app.add_routes(
             [
                 web.get("/health", self.health),
@@ -41,6 +46,7 @@ class Control:
                 web.get("/metrics", self.metrics),
                 web.get("/receipts", self.limits),
                 web.get(_RECEIPTS + "{message_id:.+}", self.receipt),
+                *Inbox(self._context.capture).routes(),
             ]
         )
         return app
@@ -105,6 +111,16 @@ class Control:
         message_id = unquote(request.rel_url.raw_path.removeprefix(_RECEIPTS))
         copies = self._context.capture.copies(message_id)
         return web.json_response({"message_id": message_id, "stored": copies > 0, "copies": copies})
+
+
+@web.middleware
+async def _without_inbox(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except IndexLost as error:
+        return web.json_response({"error": str(error)}, status=503)
 
 
 def _json(body: bytes) -> Any:

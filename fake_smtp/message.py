@@ -43,6 +43,8 @@ class Mail:
     attempt: int | None
     worker: str | None
     hint: str | None
+    subject: str
+    text: str
     digest: str
 
 
@@ -52,6 +54,7 @@ def parse(raw: bytes) -> Mail:
     headers = _headers(head)
     message_id = _text(headers.get(b"message-id"))
     attempt = _text(headers.get(b"x-attempt"))
+    subject, text = _subject(headers.get(b"subject", b"")), _body_text(raw, headers, body)
     return Mail(
         message_id=(message_id or "").removeprefix("<").removesuffix(">") or None,
         key=_text(headers.get(b"x-job-key")),
@@ -61,7 +64,9 @@ def parse(raw: bytes) -> Mail:
         else None,
         worker=_text(headers.get(b"x-worker")),
         hint=_text(headers.get(b"x-hint")),
-        digest=content_digest(_subject(headers.get(b"subject", b"")), _body_text(raw, headers, body)),
+        subject=subject,
+        text=text,
+        digest=content_digest(subject, text),
     )
 
 

@@ -249,6 +249,15 @@ def start_sink(tmp_path: Path) -> Iterator[Callable[..., Sink]]:
             check_evidence(sink.out)
 
 
+@pytest.fixture(scope="module")
+def shared_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sink]:
+    """One sink for all tests of a file that store nothing."""
+    sink = Sink(tmp_path_factory.mktemp("shared"))
+    yield sink
+    assert sink.stop() == (0, "")
+    check_evidence(sink.out)
+
+
 @pytest.fixture
 def sink(start_sink: Callable[..., Sink]) -> Sink:
     """A sink with the usual options."""

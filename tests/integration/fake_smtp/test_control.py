@@ -90,14 +90,15 @@ def test_a_plan_is_set_shown_recorded_and_cleared(sink: Sink) -> None:
         ({"rules": [{"fault": "tempfail", "params": {"text": "a\r\nb"}}]}, "text"),
     ],
 )
-def test_a_bad_plan_gets_words_and_the_old_one_stays(sink: Sink, plan: object, word: str) -> None:
-    sink.plan(Rule("tempfail"))
-    before = sink.http("GET", "/plan")
-    status, answer = sink.http("PUT", "/plan", plan)
+def test_a_bad_plan_gets_words_and_the_old_one_stays(shared_sink: Sink, plan: object, word: str) -> None:
+    shared_sink.plan(Rule("tempfail"))
+    recorded = len(shared_sink.records("plan"))
+    before = shared_sink.http("GET", "/plan")
+    status, answer = shared_sink.http("PUT", "/plan", plan)
     assert status == 422
     assert word in answer["error"]
-    assert sink.http("GET", "/plan") == before
-    assert len(sink.records("plan")) == 1
+    assert shared_sink.http("GET", "/plan") == before
+    assert len(shared_sink.records("plan")) == recorded
 
 
 def test_counters_and_metrics_agree_with_the_evidence(sink: Sink) -> None:
@@ -136,12 +137,12 @@ def test_counters_and_metrics_agree_with_the_evidence(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"{", {"phase": 5}, {"phase": ""}, {}, {"phase": "a", "b": 1}])
-def test_a_bad_phase_gets_words_and_the_old_one_stays(sink: Sink, bad: object) -> None:
-    assert sink.http("PUT", "/phase", {"phase": "flood"})[0] == 200
-    status, answer = sink.http("PUT", "/phase", bad)
+def test_a_bad_phase_gets_words_and_the_old_one_stays(shared_sink: Sink, bad: object) -> None:
+    assert shared_sink.http("PUT", "/phase", {"phase": "flood"})[0] == 200
+    status, answer = shared_sink.http("PUT", "/phase", bad)
     assert status == 422
     assert "phase" in answer["error"] or "JSON" in answer["error"]
-    assert sink.http("GET", "/phase") == (200, {"phase": "flood"})
+    assert shared_sink.http("GET", "/phase") == (200, {"phase": "flood"})
 
 
 def test_the_table_of_faults_in_the_documentation_is_the_one_that_is_printed() -> None:
