@@ -6,6 +6,7 @@ Read by `__main__`. Ends the process with 64 and one sentence when an option can
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import re
@@ -13,7 +14,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from fake_smtp.decider import Decider
+from fake_smtp.plan import Plan, PlanError
 
 USAGE = 64
 ENVIRONMENT = 3
@@ -34,6 +38,7 @@ class Options:
     data_limit_s: float
     latency_s: float
     max_size: int
+    plan: Plan
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,8 +70,16 @@ def _parser() -> Parser:
         description="An SMTP sink: every mail on disk before its 250, faults on command. "
         "Prints one JSON line with its ports when it is ready. "
         "`python -m fake_smtp faults` lists the faults.",
+        epilog="Each option can also be set in the environment, as FAKE_SMTP_SMTP_PORT for --smtp-port.",
     )
-    add = parser.add_argument
+
+    def add(flag: str, **how: Any) -> None:
+        """Add an option that the environment may set as well; argv wins."""
+        name = "FAKE_SMTP_" + flag.removeprefix("--").replace("-", "_").upper()
+        if name in os.environ and flag != "--password":
+            how = {**how, "default": os.environ[name], "required": False}
+        parser.add_argument(flag, **how)
+
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the evidence; made when missing")
     add(
         "--run",
@@ -102,7 +115,27 @@ def _parser() -> Parser:
         help="think time of MAIL, RCPT, DATA, dot (default 0)",
     )
     add("--max-size", type=_size, default=2**25, metavar="BYTES", help="largest mail (default 32 MiB)")
+    add(
+        "--plan",
+        type=_plan,
+        default=Plan(),
+        metavar="FILE",
+        help="JSON file with the faults to begin with, as for PUT /plan (default: an honest server)",
+    )
     return parser
+
+
+def _plan(path: str) -> Plan:
+    try:
+        plan = Plan.from_json(json.loads(Path(path).read_bytes()))
+        Decider(plan)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
+    except PlanError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{path} is not JSON: {error}") from None
+    return plan
 
 
 def _run_id(text: str) -> str:

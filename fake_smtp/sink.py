@@ -56,6 +56,8 @@ class Sink:
             data_limit_s=options.data_limit_s,
             latency_s=options.latency_s,
         )
+        if options.plan.rules:
+            self._context.set_plan(options.plan)
         self._started = True
         await self._server.start_serving()
         return {"smtp_port": smtp_port, "control_port": control_port, "pid": os.getpid()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import random
 import resource
 import signal
 import smtplib
@@ -14,41 +16,62 @@ from pathlib import Path
 
 import pytest
 
+from fake_smtp.options import parse
 from reports.evidence import DELIVERIES, read
 from tests.integration.fake_smtp.conftest import Sink, mail
 
+SENDERS = 4
 
-def test_every_acknowledged_mail_survives_sigkill_in_a_flood(start_sink) -> None:
-    sink = start_sink()
+
+def flood_until_killed(sink: Sink, first: int, enough: int) -> list[str]:
+    """Send from several connections, SIGKILL the sink after `enough`; return the keys that got a 250."""
     acknowledged: list[str] = []
-    enough = threading.Event()
+    numbers, reached = itertools.count(first), threading.Event()
 
-    def flood(worker: int) -> None:
-        number = 0
+    def flood() -> None:
         with sink.client() as client:
             while True:
-                number += 1
-                key = f"run-1-{worker}{number:05}"
+                key = f"run-1-{next(numbers):06}"
                 try:
                     client.sendmail("f@c.test", "t@s.test", mail(key))
                 except (smtplib.SMTPException, OSError):
                     return
                 acknowledged.append(key)
-                if len(acknowledged) >= 200:
-                    enough.set()
+                if len(acknowledged) >= enough:
+                    reached.set()
 
-    threads = [threading.Thread(target=flood, args=(worker,)) for worker in range(4)]
+    threads = [threading.Thread(target=flood) for _ in range(SENDERS)]
     for thread in threads:
         thread.start()
-    assert enough.wait(30)
+    assert reached.wait(60)
     sink.stop(signal.SIGKILL)
     for thread in threads:
         thread.join()
+    return acknowledged
+
+
+@pytest.mark.parametrize(
+    ("kills", "mails"), [(2, 400), pytest.param(10, 20_000, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_every_acknowledged_mail_survives_sigkill_in_a_flood(
+    start_sink, tmp_path: Path, kills: int, mails: int
+) -> None:
+    moments = random.Random(kills)
+    acknowledged: list[str] = []
+    while kills:
+        enough = int((mails - len(acknowledged)) / kills * (1 if kills == 1 else moments.uniform(0.3, 1.7)))
+        sink = start_sink(out=tmp_path / "shared")
+        acknowledged += flood_until_killed(sink, first=kills * 100_000, enough=enough)
+        kills -= 1
     found = read(sink.out / DELIVERIES)
     assert not found.problems
     stored = {one["key"]: one for one in found.records if one["event"] == "stored"}
+    assert len(acknowledged) >= mails
     assert set(acknowledged) <= set(stored)
-    assert all(sink.raw(stored[key]) == mail(key) for key in acknowledged)
+    raw = (sink.out / "mails.raw").read_bytes()
+    for one in stored.values():
+        assert raw[one["raw_at"] : one["raw_at"] + one["size"]] == mail(one["key"])
+    assert len({one["mail"] for one in stored.values()}) == len(stored)
 
 
 def test_a_sink_started_again_goes_on_where_the_killed_one_stopped(start_sink, tmp_path: Path) -> None:
@@ -130,6 +153,45 @@ def test_wrong_usage(options: tuple[str, ...], tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert _refused(*options)[0] == 64
     assert not list(tmp_path.glob("x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (None, "No such file"),
+        ("{", "not JSON"),
+        ('{"rules": [{"fault": "nonsense"}]}', "rule 0: unknown fault"),
+    ],
+)
+def test_a_plan_that_cannot_be_obeyed(text: str | None, word: str, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    if text is not None:
+        file.write_text(text)
+    code, words = _refused("--out", str(tmp_path / "x"), "--plan", str(file))
+    assert code == 64
+    assert str(file) in words
+    assert word in words
+
+
+def test_a_plan_from_a_file_is_in_force_from_the_first_mail(start_sink, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"seed": 3, "rules": [{"fault": "greylist"}]}')
+    sink = start_sink("--plan", str(tmp_path / "plan.json"))
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        sink.send()
+    sink.send()
+    assert sink.records("plan")[0]["plan"] == sink.http("GET", "/plan")[1]
+    assert len(sink.records("stored")) == 1
+
+
+def test_options_come_from_the_environment_and_argv_wins(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("FAKE_SMTP_OUT", str(tmp_path))
+    monkeypatch.setenv("FAKE_SMTP_DATA_LIMIT_S", "7")
+    monkeypatch.setenv("FAKE_SMTP_LATENCY_S", "1")
+    options = parse(["--latency-s", "2"])
+    assert (options.out, options.data_limit_s, options.latency_s) == (tmp_path, 7.0, 2.0)
+    monkeypatch.setenv("FAKE_SMTP_DATA_LIMIT_S", "soon")
+    with pytest.raises(SystemExit, match="64"):
+        parse([])
 
 
 def test_a_full_disk_stops_the_sink_before_it_promises_anything(start_sink) -> None:
