@@ -13,9 +13,8 @@ chaos: install
 up: install
 	$(BIN)/mailstorm up
 
-# Two processes, a file each at a time: most tests wait, and two fit on two cores.
 test: install lint
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow"
 
 # Convictions and acquittals over many seeds: about an hour.
 test-slow: install

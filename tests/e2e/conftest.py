@@ -74,7 +74,10 @@ class Harness:
         return process, out
 
     def run(self, *argv: str, env: dict[str, str] | None = None) -> Finished:
-        process, out = self.start(*argv, env=env)
+        return self.end(*self.start(*argv, env=env))
+
+    def end(self, process: subprocess.Popen[str], out: Path) -> Finished:
+        """Wait for a run that was started."""
         output, _ = process.communicate(timeout=280)
         return Finished(out, process.returncode, output)
 
