@@ -70,40 +70,25 @@ class Capture:
         """Write the raw mail, then its `stored` record; return its number. Now receipts say stored."""
         at = self._append_raw(raw)
         number = self._mails + 1
-        self.record(
-            "stored",
-            mail=number,
-            session=session.number,
-            key=mail.key,
-            id=mail.job_id,
-            message_id=mail.message_id,
-            attempt=mail.attempt,
-            worker=mail.worker,
-            hint=mail.hint,
-            sender=sender,
-            to=to,
-            digest=mail.digest,
-            size=len(raw),
-            raw_at=at,
-        )
+        stored = {
+            "mail": number,
+            "session": session.number,
+            "key": mail.key,
+            "id": mail.job_id,
+            "message_id": mail.message_id,
+            "attempt": mail.attempt,
+            "worker": mail.worker,
+            "hint": mail.hint,
+            "sender": sender,
+            "to": to,
+            "digest": mail.digest,
+            "size": len(raw),
+            "raw_at": at,
+        }
+        self.record("stored", **stored)
         self._mails = number
         self._count(mail.message_id)
-        entry = Entry(
-            number,
-            session.number,
-            time.time(),
-            mail.key,
-            mail.job_id,
-            mail.message_id,
-            mail.attempt,
-            sender,
-            json.dumps(to, ensure_ascii=False),
-            mail.subject,
-            mail.digest,
-            len(raw),
-            at,
-        )
-        self.index.add(entry, mail.text)
+        self._show(stored, time.time(), mail)
         return number
 
     def read(self, at: int, size: int) -> bytes:
@@ -160,14 +145,17 @@ class Capture:
             self._count(record["message_id"])
             # A damaged record is no reason to refuse work; it is missing in the inbox only.
             with suppress(KeyError, TypeError, OSError):
-                self._index_again(record)
+                mail = parse(self.read(record["raw_at"], record["size"]))
+                self._show(record, record["wall_ns"] / 1e9, mail)
 
-    def _index_again(self, record: dict[str, Any]) -> None:
-        mail = parse(self.read(record["raw_at"], record["size"]))
-        names = ("mail", "session", "key", "message_id", "attempt", "sender", "digest", "size", "raw_at")
-        known = {name: record[name] for name in names}
-        to = json.dumps(record["to"], ensure_ascii=False)
-        at_s, job_id = record["wall_ns"] / 1e9, record["id"]
-        self.index.add(
-            Entry(**known, at_s=at_s, job_id=job_id, recipients=to, subject=mail.subject), mail.text
+    def _show(self, stored: dict[str, Any], at_s: float, mail: Mail) -> None:
+        """Put a mail into the inbox, from its record and what it says."""
+        same = ("mail", "session", "key", "message_id", "attempt", "sender", "digest", "size", "raw_at")
+        entry = Entry(
+            **{name: stored[name] for name in same},
+            at_s=at_s,
+            job_id=stored["id"],
+            recipients=json.dumps(stored["to"], ensure_ascii=False),
+            subject=mail.subject,
         )
+        self.index.add(entry, mail.text)

@@ -101,7 +101,8 @@ class DataPhase(Speaker):
             )
             self._context.counters.stored += 1
             if more:
-                self._unanswered(number - 1, fault)
+                # The copy before gets no reply of its own.
+                self._replied(number - 1, _OK.code, False, fault)
         # The conversation is complete: what is left of it cannot store any more, however long it takes.
         self._data_timer.cancel()
         self._in_data = False
@@ -110,42 +111,35 @@ class DataPhase(Speaker):
         self._new_envelope()
         await self._reply(number, subject)
 
-    def _unanswered(self, number: int, fault: Fault | None) -> None:
-        """Record that this copy gets no reply of its own."""
-        self._context.capture.record(
-            "reply",
-            mail=number,
-            session=self.state.number,
-            code=_OK.code,
-            flushed=False,
-            fault=fault.name if fault else None,
-        )
-        self._context.counters.aborted_after_store += 1
-
     async def _reply(self, number: int, subject: Subject) -> None:
         """Answer a stored mail; exactly one `reply` record follows, whatever happens."""
         answer, fault, flushed = _OK, None, False
         try:
             fault = self._decide("stored", subject)
             if fault is not None:
-                answer = await self._act(fault.after_store(self.state)) or _OK
+                given = await self._act(fault.after_store(self.state))
+                answer = given or _OK
             await self._think()
             if answer.raw is None:
                 flushed = await self._send(f"{answer.code} {answer.text}\r\n".encode())
             else:
                 await self._send(answer.raw)
         finally:
-            self._context.capture.record(
-                "reply",
-                mail=number,
-                session=self.state.number,
-                code=answer.code,
-                flushed=flushed,
-                fault=fault.name if fault else None,
-            )
-            if flushed:
-                self._context.counters.replied += 1
-            else:
-                self._context.counters.aborted_after_store += 1
+            self._replied(number, answer.code, flushed, fault)
         if answer.then != "stay":
             await self._leave("fault", polite=answer.then == "close")
+
+    def _replied(self, number: int, code: int, flushed: bool, fault: Fault | None) -> None:
+        """Record and count how one stored mail was answered."""
+        self._context.capture.record(
+            "reply",
+            mail=number,
+            session=self.state.number,
+            code=code,
+            flushed=flushed,
+            fault=fault.name if fault else None,
+        )
+        if flushed:
+            self._context.counters.replied += 1
+        else:
+            self._context.counters.aborted_after_store += 1

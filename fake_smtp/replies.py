@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from typing import TypeVar
 
 from fake_smtp.capture import EvidenceError
 from fake_smtp.decider import Subject
@@ -17,25 +18,24 @@ from fake_smtp.session import Stage
 
 log = logging.getLogger("fake_smtp")
 
+T = TypeVar("T")
+
 
 class Speaker(RecordedSession):
     """A session that answers, or is made to answer otherwise."""
 
-    async def _act(self, hook: Awaitable[Answer | None]) -> Answer | None:
-        """Let a fault act; while it waits on purpose, the client's silence does not count."""
+    async def _act(self, doing: Awaitable[T]) -> T:
+        """Let a fault act, or sleep: while we wait on purpose, the client's silence does not count."""
         self._thinking = True
         try:
-            return await hook
+            return await doing
         finally:
             self._thinking = False
             self._touch()
 
     async def _think(self) -> None:
         if self._context.options.latency_s:
-            self._thinking = True
-            await asyncio.sleep(self._context.options.latency_s)
-            self._thinking = False
-            self._touch()
+            await self._act(asyncio.sleep(self._context.options.latency_s))
 
     async def push(
         self, status: str | bytes | None, fault: str | None = None, key: str | None = None
@@ -59,9 +59,7 @@ class Speaker(RecordedSession):
     async def _send(self, data: bytes) -> bool:
         """Send bytes; return whether the kernel has all of them."""
         if self.state.delay_s:
-            self._thinking = True
-            await asyncio.sleep(self.state.delay_s)
-            self._thinking = False
+            await self._act(asyncio.sleep(self.state.delay_s))
         transport = self.transport
         if not isinstance(transport, asyncio.Transport) or transport.is_closing():
             return False

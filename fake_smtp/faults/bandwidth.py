@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fake_smtp.faults.base import Answer, Fault
-from fake_smtp.plan import PlanError
+from fake_smtp.faults.base import Answer, Fault, check_whole
 from fake_smtp.session import SessionState, Stage
 
 
@@ -18,9 +17,7 @@ class Bandwidth(Fault):
 
     def check(self) -> None:
         """Check the rate."""
-        rate = self.params["bytes_per_s"]
-        if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
-            raise PlanError(f"{self.name}: 'bytes_per_s' must be a whole number from 1, not {rate!r}")
+        check_whole(self.name, self.params, "bytes_per_s", least=1)
 
     @property
     def stages(self) -> frozenset[Stage]:

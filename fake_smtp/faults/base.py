@@ -108,6 +108,13 @@ def check_seconds(fault: str, params: Mapping[str, Any], name: str) -> None:
         raise PlanError(f"{fault}: {name!r} must be seconds from 0 to {MAX_DELAY_S:g}, not {value!r}")
 
 
+def check_whole(fault: str, params: Mapping[str, Any], name: str, least: int) -> None:
+    """Check a whole number from `least`. Raises PlanError."""
+    value = params[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise PlanError(f"{fault}: {name!r} must be a whole number from {least}, not {value!r}")
+
+
 def check_reply(fault: str, params: Mapping[str, Any], codes: Container[int] = range(400, 600)) -> None:
     """Check `code` (one of `codes`) and `text` (one line of ASCII). Raises PlanError."""
     code, text = params["code"], params["text"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fake_smtp.faults.base import Answer, Fault
-from fake_smtp.plan import PlanError
+from fake_smtp.faults.base import Answer, Fault, check_whole
 from fake_smtp.session import SessionState, Stage
 
 
@@ -18,9 +17,7 @@ class DropBeforeDot(Fault):
 
     def check(self) -> None:
         """Check the number."""
-        at = self.params["at_byte"]
-        if isinstance(at, bool) or not isinstance(at, int) or at < 0:
-            raise PlanError(f"{self.name}: 'at_byte' must be a whole number from 0, not {at!r}")
+        check_whole(self.name, self.params, "at_byte", least=0)
 
     @property
     def stages(self) -> frozenset[Stage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_smtp.faults.base import Answer, Fault
+from fake_smtp.faults.base import Answer, Fault, check_whole
 from fake_smtp.plan import PlanError
 from fake_smtp.session import SessionState, Stage
 
@@ -20,9 +20,7 @@ class Greylist(Fault):
 
     def check(self) -> None:
         """Check the number and the stage."""
-        tries = self.params["tries"]
-        if isinstance(tries, bool) or not isinstance(tries, int) or tries < 1:
-            raise PlanError(f"{self.name}: 'tries' must be a whole number from 1, not {tries!r}")
+        check_whole(self.name, self.params, "tries", least=1)
         if self.params["stage"] not in STAGES:
             raise PlanError(f"{self.name}: 'stage' must be rcpt or dot, not {self.params['stage']!r}")
 

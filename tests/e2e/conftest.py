@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from chaos import marks
@@ -93,6 +94,14 @@ def run_of(folder: Path) -> str:
 
 def events(folder: Path) -> list[dict[str, Any]]:
     return evidence.read(folder / evidence.EVENTS).records
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended. A zombie has; that init has not looked yet is not for us to judge."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def assert_nothing_left(folder: Path) -> None:

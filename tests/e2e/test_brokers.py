@@ -15,7 +15,7 @@ import pytest
 from chaos import http
 from chaos.servers import rabbitmq_server
 from tests.conftest import need
-from tests.e2e.conftest import Harness, assert_nothing_left, events
+from tests.e2e.conftest import Harness, assert_nothing_left, events, lives
 from tests.e2e.test_verdicts import assert_acquitted
 
 pytestmark = pytest.mark.e2e
@@ -110,10 +110,6 @@ def erlang_of(folder: Path) -> Iterator[psutil.Process]:
         with contextlib.suppress(psutil.Error, OSError):
             if lives(process) and process.environ().get("HOME", "").startswith(str(folder)):
                 yield process
-
-
-def lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def addresses(process: subprocess.Popen[str]) -> dict[str, str]:

@@ -14,19 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import Harness, assert_nothing_left, events, send
+from tests.e2e.conftest import Harness, assert_nothing_left, events, lives, send
 
 pytestmark = pytest.mark.e2e
 
 SEVER = ("run", "sever-redis", "--rate", "40", "--duration", "60")
-
-
-def _runs(process: psutil.Process) -> bool:
-    """A zombie has ended; that init has not looked yet is not for us to judge."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 class Stack:
@@ -45,7 +37,7 @@ class Stack:
 
     def assert_gone(self) -> None:
         assert {"redis-server", "toxiproxy-server"} <= self.names
-        assert [process for process in self.processes if _runs(process)] == []
+        assert [process for process in self.processes if lives(process)] == []
         for port in self.ports:
             with socket.socket() as free:
                 free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,7 +72,7 @@ def test_sigkill_of_the_harness_then_undo(harness: Harness, in_fault: Callable[[
     stack = Stack(process)
     process.kill()
     process.communicate()
-    assert any(_runs(left) for left in stack.processes), "or this shows nothing"
+    assert any(lives(left) for left in stack.processes), "or this shows nothing"
     refused = harness.run("run", "calm")
     assert refused.code == 3
     assert "python -m chaos undo" in refused.output
