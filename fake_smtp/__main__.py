@@ -19,6 +19,15 @@ from fake_smtp.capture import FolderInUseError
 from fake_smtp.options import ENVIRONMENT, Options, Parser, parse
 from fake_smtp.sink import Sink
 
+try:
+    import uvloop
+except ImportError:
+    # There is none for some platforms; asyncio's own loop is slower, nothing else.
+    _LOOPS = {"auto": asyncio.new_event_loop}
+else:
+    _LOOPS = {"auto": uvloop.new_event_loop}
+_LOOPS["asyncio"] = asyncio.new_event_loop
+
 
 def main() -> int:
     """Run one sink, or list the faults; return the exit code."""
@@ -31,7 +40,8 @@ def main() -> int:
     # A storm of connections is what this is for; the usual 1024 files would end it early.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return asyncio.run(_run(options))
+    with asyncio.Runner(loop_factory=_LOOPS[options.loop]) as runner:
+        return runner.run(_run(options))
 
 
 def _list_faults(argv: list[str]) -> int:

@@ -61,6 +61,17 @@ class Capture:
         except OSError as error:
             raise EvidenceError(str(error)) from error
 
+    def record_later(self, event: str, **fields: Any) -> bool:
+        """Keep a record for the next write; return whether somebody must see to it that there is one."""
+        return self._log.append_later(event, **fields)
+
+    def flush(self) -> None:
+        """Write the records that wait."""
+        try:
+            self._log.flush()
+        except OSError as error:
+            raise EvidenceError(str(error)) from error
+
     def next_session(self) -> int:
         """Return a session number that this folder has not seen."""
         self._sessions += 1
@@ -85,7 +96,8 @@ class Capture:
             "size": len(raw),
             "raw_at": at,
         }
-        self.record("stored", **stored)
+        said = session.transcript.take()
+        self.record("stored", **stored, said=said)
         self._mails = number
         self._count(mail.message_id)
         self._show(stored, time.time(), mail)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 
+from fake_smtp.commands import CommandLoop
 from fake_smtp.decider import Subject
 from fake_smtp.dotdata import DataRefusedError, read_mail
 from fake_smtp.faults import Answer, Fault
 from fake_smtp.message import parse
-from fake_smtp.replies import Speaker
 
 _OK = Answer(250, "OK")
 
 
-class DataPhase(Speaker):
+class DataPhase(CommandLoop):
     """A session that can take mails."""
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
@@ -42,7 +42,7 @@ class DataPhase(Speaker):
         await self._receive()
 
     async def _receive(self) -> None:
-        self._context.capture.record("data_begin", session=self.state.number)
+        self._record_soon("data_begin")
         self._in_data, self._data_bytes = True, 0
         limit_s = self._context.options.data_limit_s
         # Taken before the 354 leaves: the sender's lease starts when it reads it, never earlier.
@@ -51,8 +51,10 @@ class DataPhase(Speaker):
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             self._heard_of(0)
-            raw = await read_mail(self._reader, self._context.options.max_size, self._heard_of)
+            raw = await read_mail(self._input, self._context.options.max_size, self._heard_of)
+            self.state.transcript.heard_mail(len(raw))
         except DataRefusedError as refusal:
+            self.state.transcript.heard_mail(self._data_bytes)
             self.state.stage = "dot"
             self._in_data = False
             self._new_envelope()
@@ -131,10 +133,9 @@ class DataPhase(Speaker):
 
     def _replied(self, number: int, code: int, flushed: bool, fault: Fault | None) -> None:
         """Record and count how one stored mail was answered."""
-        self._context.capture.record(
+        self._record_soon(
             "reply",
             mail=number,
-            session=self.state.number,
             code=code,
             flushed=flushed,
             fault=fault.name if fault else None,

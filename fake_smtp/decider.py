@@ -56,8 +56,11 @@ class _Entry:
 class Decider:
     """One plan, and how often its rules have been used since it came into force."""
 
-    def __init__(self, plan: Plan, number: int = 0, phase: str | None = None) -> None:
-        """Build every fault of the plan; `number` counts plans. Raises PlanError naming the rule."""
+    def __init__(self, plan: Plan, number: int = 0, phase: str | None = None, tls: bool = False) -> None:
+        """Build every fault of the plan; `number` counts plans. Raises PlanError naming the rule.
+
+        Without `tls` the sink does not offer STARTTLS, and a rule that waits for it would never hit.
+        """
         self.plan = plan
         self.number = number
         self.phase = phase
@@ -68,6 +71,8 @@ class Decider:
             try:
                 fault = faults.make(rule.fault, rule.params)
                 _check_known(rule, fault)
+                if "starttls" in fault.stages and not tls:
+                    raise PlanError(f"{fault.name} needs a sink that offers TLS: start it with --tls")
             except PlanError as error:
                 raise PlanError(f"rule {index}: {error}") from None
             entry = _Entry(index, rule, fault)

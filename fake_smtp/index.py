@@ -12,7 +12,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 
 _TEXT_MOST = 65536
 """Characters of a mail's text that can be searched."""
@@ -88,6 +89,7 @@ class Verification:
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _ALL = ", ".join(_COLUMNS)
+_values: Callable[[Entry], tuple[object, ...]] = attrgetter(*_COLUMNS)
 # Only names and marks of ours become part of a statement.
 _INSERT = f"INSERT OR REPLACE INTO mails VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608
 _CONDITIONS = {
@@ -119,7 +121,7 @@ class Index:
 
     def add(self, entry: Entry, text: str) -> None:
         """Take one mail; cheap, because rows are written when somebody asks, or some at a time."""
-        self._waiting.append((*map(_clean, astuple(entry)), _clean(text[:_TEXT_MOST])))
+        self._waiting.append((*map(_clean, _values(entry)), _clean(text[:_TEXT_MOST])))
         if len(self._waiting) >= _BATCH:
             with suppress(IndexLost):
                 self._flush()
@@ -164,6 +166,12 @@ class Index:
         """Forget all mails; return how many."""
         self._flush()
         return self._db.execute("DELETE FROM mails").rowcount
+
+    def forget(self, numbers: Iterable[int]) -> int:
+        """Forget these mails; return how many there were."""
+        self._flush()
+        rows = [(number,) for number in numbers]
+        return self._db.executemany("DELETE FROM mails WHERE mail = ?", rows).rowcount if rows else 0
 
     def close(self) -> None:
         """Give the temporary file back."""

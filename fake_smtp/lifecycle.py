@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, Session
 
 from fake_smtp.capture import EvidenceError
 from fake_smtp.context import Context
+from fake_smtp.reader import Reader
 from fake_smtp.session import How, SessionState
+from fake_smtp.stock import QuietSession, pattern
 
-HOSTNAME = "sink.mailstorm.test"
 _WHY_ABORTED: dict[How, str] = {
     "closed": "peer gone in DATA",
     "quit": "peer gone in DATA",
@@ -27,31 +27,25 @@ _WHY_ABORTED: dict[How, str] = {
 }
 
 
-class _QuietSession(Session):
-    """aiosmtpd's session, whose `login_data` logs a deprecation warning at every login."""
-
-    login_data: Any = None
+_SOON_S = 0.002
 
 
 class RecordedSession(SMTP):
     """A connection of which everything is written down, and which never outlives its limits."""
 
     def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
-        options = context.options
-        super().__init__(
-            None,
-            data_size_limit=options.max_size,
-            enable_SMTPUTF8=True,
-            hostname=HOSTNAME,
-            ident="mailstorm",
-            timeout=options.idle_limit_s,
-            auth_require_tls=False,
-            loop=asyncio.get_running_loop(),
+        loop, options = asyncio.get_running_loop(), context.options
+        self.__dict__.update(pattern())
+        # Of asyncio's two streams only the writer is used.
+        asyncio.StreamReaderProtocol.__init__(
+            self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop
         )
+        self._input = Reader()
+        self.loop = loop
+        self.data_size_limit = options.max_size
+        self._timeout_duration = options.idle_limit_s
         # Set afterwards: asked for in __init__, it warns about AUTH without TLS for each connection.
         self._auth_required = options.username is not None
-        # aiosmtpd keeps these in the class, where every connection changes them for all others.
-        self.command_size_limits = defaultdict(lambda: self.command_size_limit)
         self._context = context
         self._connections = connections
         self._in_data = False
@@ -61,30 +55,47 @@ class RecordedSession(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the session, and its record."""
         super().connection_made(transport)
-        assert isinstance(self.transport, asyncio.Transport)
         assert self._handler_coroutine is not None
         # Then drain() means "all bytes are in the kernel", which `flushed` needs.
-        self.transport.set_write_buffer_limits(0)
+        self._wire().set_write_buffer_limits(0)
+        self._input.transport = self._wire()
         host, port = (transport.get_extra_info("peername") or ("?", 0))[:2]
         self.state = SessionState(self._context.capture.next_session(), f"{host}:{port}")
         self._context.counters.sessions += 1
         self._context.counters.open_sessions += 1
         self._connections.add(self)
         self._handler_coroutine.add_done_callback(self._finished)
-        self._context.capture.record("session_begin", session=self.state.number, peer=self.state.peer)
+        self._record_soon("session_begin", peer=self.state.peer)
+
+    def _record(self, event: str, **fields: Any) -> None:
+        """Write a record of this session, and with it what has been said since the last one."""
+        self._context.capture.record(event, session=self.state.number, **fields, **self._said())
+
+    def _record_soon(self, event: str, **fields: Any) -> None:
+        """Write a record that nobody's reply waits for, at the latest after `_SOON_S`."""
+        if self._context.capture.record_later(event, session=self.state.number, **fields, **self._said()):
+            self.loop.call_later(_SOON_S, self._context.flush)
+
+    def _said(self) -> dict[str, Any]:
+        said = self.state.transcript.take()
+        return {"said": said} if said else {}
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives."""
         self.state.bytes_in += len(data)
         self._context.counters.received_bytes += len(data)
-        super().data_received(data)
+        self._input.feed(data)
+
+    def _wire(self) -> asyncio.Transport:
+        """The transport, which is always one that writes (uvloop's classes do not say so)."""
+        return cast("asyncio.Transport", self.transport)
 
     def cut(self, how: How) -> asyncio.Task[None]:
         """End the session at once, without a word; return the task to wait for."""
         if self.state.how is None:
             self.state.how = how
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        if self.transport is not None:
+            self._wire().abort()
         assert self._handler_coroutine is not None
         self._handler_coroutine.cancel()
         return self._handler_coroutine
@@ -110,12 +121,15 @@ class RecordedSession(SMTP):
         context.counters.open_sessions -= 1
         if self.transport is not None:
             self.transport.close()
+        if self._timeout_handle is not None:
+            # connection_lost does not come when TLS never came about.
+            self._timeout_handle.cancel()
         try:
             if self._in_data:
-                context.capture.record("aborted", session=state.number, stage="data", why=_WHY_ABORTED[how])
-            context.capture.record(
+                self._record_soon("aborted", stage="data", why=_WHY_ABORTED[how])
+            self._record_soon(
                 "session_end",
-                session=state.number,
+                tls=state.tls,
                 auth=state.auth,
                 stage=state.stage,
                 mails=state.mails,
@@ -150,4 +164,4 @@ class RecordedSession(SMTP):
         self.envelope = self._create_envelope()
 
     def _create_session(self) -> Session:
-        return _QuietSession(self.loop)
+        return QuietSession(self.loop)

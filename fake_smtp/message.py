@@ -73,17 +73,23 @@ def parse(raw: bytes) -> Mail:
 def _split(raw: bytes) -> tuple[bytes, bytes]:
     if raw.startswith((b"\r\n", b"\n")):
         return b"", raw[raw.index(b"\n") + 1 :]
+    # Nearly every mail has plain CRLF, and a search for bytes is several times faster than a pattern.
+    at = raw.find(b"\r\n\r\n")
+    if at >= 0 and raw.find(b"\n\n", 0, at) < 0 and raw.find(b"\n\r\n", 0, at + 2) < 0:
+        return raw[:at], raw[at + 4 :]
     end = _HEAD_END.search(raw)
     return (raw[: end.start()], raw[end.end() :]) if end else (raw, b"")
 
 
 def _headers(head: bytes) -> dict[bytes, bytes]:
     """Return the wanted headers, names lowered and values unfolded; the first of a name counts."""
+    if b"\n " in head or b"\n\t" in head:
+        head = _FOLD.sub(b"", head)
     found: dict[bytes, bytes] = {}
-    for line in _FOLD.sub(b"", head).split(b"\n"):
+    for line in head.split(b"\n"):
         name, colon, value = line.partition(b":")
         name = name.lower()
-        if colon and name in _WANTED and name not in found:
+        if name in _WANTED and colon and name not in found:
             found[name] = value.rstrip(b"\r")
     return found
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from fake_smtp.decider import Decider
 from fake_smtp.plan import Plan, PlanError
 
+CA_FILE = "tls-ca.pem"
 USAGE = 64
 ENVIRONMENT = 3
 
@@ -38,6 +39,8 @@ class Options:
     data_limit_s: float
     latency_s: float
     max_size: int
+    tls: bool
+    loop: str
     plan: Plan
 
 
@@ -61,6 +64,10 @@ def parse(argv: Sequence[str] | None = None) -> Options:
         password = os.environ.get("FAKE_SMTP_PASSWORD")
         if password is None:
             parser.error("--username needs a password: set FAKE_SMTP_PASSWORD (or --password, visible in ps)")
+    try:
+        Decider(given.plan, tls=given.tls)
+    except PlanError as error:
+        parser.error(f"--plan: {error}")
     return Options(**{**vars(given), "password": password})
 
 
@@ -116,6 +123,21 @@ def _parser() -> Parser:
     )
     add("--max-size", type=_size, default=2**25, metavar="BYTES", help="largest mail (default 32 MiB)")
     add(
+        "--tls",
+        type=_switch,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="yes|no",
+        help=f"offer STARTTLS, with a certificate made at start; its CA is OUT/{CA_FILE}",
+    )
+    add(
+        "--loop",
+        choices=("auto", "asyncio"),
+        default="auto",
+        help="auto: uvloop where it is installed (default); asyncio: Python's own event loop",
+    )
+    add(
         "--plan",
         type=_plan,
         default=Plan(),
@@ -128,7 +150,7 @@ def _parser() -> Parser:
 def _plan(path: str) -> Plan:
     try:
         plan = Plan.from_json(json.loads(Path(path).read_bytes()))
-        Decider(plan)
+        Decider(plan, tls=True)
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
     except PlanError as error:
@@ -136,6 +158,13 @@ def _plan(path: str) -> Plan:
     except (ValueError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"{path} is not JSON: {error}") from None
     return plan
+
+
+def _switch(text: str) -> bool:
+    known = {"yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return known[text.lower()]
 
 
 def _run_id(text: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fake_smtp.capture import EvidenceError
+from fake_smtp.context import Context
 from fake_smtp.decider import Subject
 from fake_smtp.faults import Answer, Fault
 from fake_smtp.lifecycle import RecordedSession
@@ -21,8 +22,19 @@ log = logging.getLogger("fake_smtp")
 T = TypeVar("T")
 
 
+_LOOK_S = 0.005
+
+
 class Speaker(RecordedSession):
     """A session that answers, or is made to answer otherwise."""
+
+    _plain_transport: asyncio.Transport | None = None
+    """What lies below TLS."""
+
+    def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
+        super().__init__(context, connections)
+        self._decided: dict[Stage, tuple[int, str, Answer | None]] = {}
+        """By stage: the number of the plan that was asked, the fault and what it refuses with."""
 
     async def _act(self, doing: Awaitable[T]) -> T:
         """Let a fault act, or sleep: while we wait on purpose, the client's silence does not count."""
@@ -45,29 +57,43 @@ class Speaker(RecordedSession):
             return
         reply = status.encode("utf-8", "surrogateescape") if isinstance(status, str) else status
         if reply[:1] in (b"4", b"5"):
-            self._context.capture.record(
-                "refused",
-                session=self.state.number,
-                stage=self.state.stage,
-                code=int(reply[:3]),
-                fault=fault,
-                key=key,
-                to=list(self.state.recipients),
-            )
+            self._record_refusal(int(reply[:3]), fault, key)
         await self._send(reply + b"\r\n")
 
     async def _send(self, data: bytes) -> bool:
         """Send bytes; return whether the kernel has all of them."""
         if self.state.delay_s:
             await self._act(asyncio.sleep(self.state.delay_s))
-        transport = self.transport
-        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+        flushed = False
+        try:
+            flushed = await self._write(data)
+        finally:
+            self.state.transcript.said(data, flushed)
+        return flushed
+
+    async def _write(self, data: bytes) -> bool:
+        if self.transport is None or self.transport.is_closing():
             return False
-        transport.write(data)
+        wire = self._wire()
+        wire.write(data)
         self._touch()
-        if transport.get_write_buffer_size():
+        if wire.get_write_buffer_size():
             await self._writer.drain()
-        return not transport.is_closing() and transport.get_write_buffer_size() == 0
+        if self._plain_transport is not None:
+            # TLS hands on what it has made; whether that left, only the connection below knows.
+            while self._plain_transport.get_write_buffer_size() and not wire.is_closing():
+                await asyncio.sleep(_LOOK_S)
+        return not wire.is_closing() and wire.get_write_buffer_size() == 0
+
+    def _record_refusal(self, code: int, fault: str | None, key: str | None) -> None:
+        self._record(
+            "refused",
+            stage=self.state.stage,
+            code=code,
+            fault=fault,
+            key=key,
+            to=list(self.state.recipients),
+        )
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer what went wrong; with a mail in hand, cut instead: no reply could be true."""
@@ -87,9 +113,8 @@ class Speaker(RecordedSession):
         fault = decision.fault
         self._context.counters.faults[fault.name] += 1
         self.state.fault = fault.name
-        self._context.capture.record(
+        self._record(
             "fault",
-            session=self.state.number,
             stage=stage,
             fault=fault.name,
             rule=decision.rule,
@@ -97,6 +122,28 @@ class Speaker(RecordedSession):
             attempt=subject.attempt,
         )
         return fault
+
+    async def _refused_once(self, stage: Stage, hook: Callable[[Fault], Awaitable[Answer | None]]) -> bool:
+        """Ask the plan once for the session, and refuse as often as the client tries; return whether.
+
+        Clients try again at once (AUTH with the next mechanism, HELO after EHLO), and must fare no better.
+        """
+        if self._is_undecided(stage):
+            number = self._context.decider.number
+            fault = self._decide(stage, self._of_session())
+            answer = await self._act(hook(fault)) if fault else None
+            self._decided[stage] = (number, fault.name if fault else "", answer)
+        _, name, answer = self._decided[stage]
+        if answer is not None:
+            await self._refuse(answer, name)
+        return answer is not None
+
+    def _is_undecided(self, stage: Stage) -> bool:
+        known = self._decided.get(stage)
+        return known is None or known[0] != self._context.decider.number
+
+    def _of_session(self) -> Subject:
+        return Subject(f"session/{self.state.number}")
 
     def _envelope_subject(self, name: str) -> Subject:
         """Return what is known before the mail itself has come."""
@@ -107,15 +154,7 @@ class Speaker(RecordedSession):
         if answer.raw is None:
             await self.push(f"{answer.code} {answer.text}", fault, key)
         else:
-            self._context.capture.record(
-                "refused",
-                session=self.state.number,
-                stage=self.state.stage,
-                code=answer.code,
-                fault=fault,
-                key=key,
-                to=list(self.state.recipients),
-            )
+            self._record_refusal(answer.code, fault, key)
             await self._send(answer.raw)
         if answer.then != "stay":
             await self._leave("fault", polite=answer.then == "close")

@@ -28,6 +28,11 @@ class Sink:
     def __init__(self, options: Options) -> None:
         """Open the folder. Raises OSError and FolderInUseError."""
         self._context = Context(options, Capture(options.out, options.run), self._broken)
+        if options.tls:
+            # It takes a while to load, and few sinks need it.
+            from fake_smtp.certificates import Certificates  # noqa: PLC0415
+
+            self._context.certificates = Certificates(options.out, options.host)
         self._connections: set[RecordedSession] = set()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None

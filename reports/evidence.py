@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 SUBMISSIONS = "submissions.jsonl"
 DELIVERIES = "deliveries.jsonl"
 EVENTS = "events.jsonl"
@@ -36,7 +38,7 @@ def content_digest(subject: str, body: str) -> str:
 
 
 class Appender:
-    """Appends records to one file, one `write(2)` each, so that SIGKILL never tears a line.
+    """Appends records to one file, in one `write(2)` for each call, so that SIGKILL never tears a line.
 
     Each appender counts its records from 0: a gap in `seq` proves that a record is missing.
     Raises OSError when a record could not be written whole (disk full): evidence is never dropped quietly.
@@ -48,36 +50,62 @@ class Appender:
         # Two appenders of one process and role (a restart inside a test) must not share a count.
         self.writer = f"{role}-{self._pid}-{time.monotonic_ns():x}"
         self._seq = 0
+        self._waiting: list[bytes] = []
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def append(self, event: str, **fields: Any) -> None:
-        """Write one record; it is in the kernel, safe from SIGKILL, when this returns."""
+        """Write one record, after those that wait; it is safe from SIGKILL when this returns."""
         with self._lock:
-            record = {
-                "run": self._run,
-                "writer": self.writer,
-                "seq": self._seq,
-                "wall_ns": time.time_ns(),
-                "mono_ns": time.monotonic_ns(),
-                "pid": self._pid,
-                "event": event,
-                **fields,
-            }
-            line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-            written = os.write(self._fd, line)
-            if written != len(line):
-                raise OSError(
-                    f"evidence record torn: {written} of {len(line)} bytes written; is the disk full?"
-                )
-            self._seq += 1
+            self._waiting.append(self._line(event, fields))
+            self._write()
+
+    def append_later(self, event: str, **fields: Any) -> bool:
+        """Keep one record for the next `append` or `flush`, in its place; return whether it is the first."""
+        with self._lock:
+            self._waiting.append(self._line(event, fields))
+            return len(self._waiting) == 1
+
+    def flush(self) -> None:
+        """Write the records that wait."""
+        with self._lock:
+            if self._waiting:
+                self._write()
 
     def close(self) -> None:
         """Close the file; further appends fail."""
         with self._lock:
             os.close(self._fd)
             self._fd = -1  # a late append must fail, not reach whoever gets this number next
+
+    def _line(self, event: str, fields: Record) -> bytes:
+        record = {
+            "run": self._run,
+            "writer": self.writer,
+            "seq": self._seq,
+            "wall_ns": time.time_ns(),
+            "mono_ns": time.monotonic_ns(),
+            "pid": self._pid,
+            "event": event,
+            **fields,
+        }
+        self._seq += 1
+        return _encoded(record) + b"\n"
+
+    def _write(self) -> None:
+        data, self._waiting = b"".join(self._waiting), []
+        written = os.write(self._fd, data)
+        if written != len(data):
+            raise OSError(f"evidence record torn: {written} of {len(data)} bytes written; is the disk full?")
+
+
+def _encoded(record: Record) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:
+        # Half surrogate pairs (an address in no known encoding) and whole numbers over 64 bits.
+        return json.dumps(record, separators=(",", ":")).encode()
 
 
 @dataclass

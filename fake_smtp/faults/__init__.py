@@ -15,6 +15,8 @@ from fake_smtp.faults.auth_slow import AuthSlow
 from fake_smtp.faults.bandwidth import Bandwidth
 from fake_smtp.faults.banner_421 import Banner421
 from fake_smtp.faults.base import Answer, Fault
+from fake_smtp.faults.certificate_expired import CertificateExpired
+from fake_smtp.faults.certificate_wrong_host import CertificateWrongHost
 from fake_smtp.faults.credentials_rotated import CredentialsRotated
 from fake_smtp.faults.drop_after_dot import DropAfterDot
 from fake_smtp.faults.drop_before_dot import DropBeforeDot
@@ -28,6 +30,10 @@ from fake_smtp.faults.quit_421 import Quit421
 from fake_smtp.faults.refuse_connection import RefuseConnection
 from fake_smtp.faults.sender_not_allowed import SenderNotAllowed
 from fake_smtp.faults.slow_banner import SlowBanner
+from fake_smtp.faults.starttls_dropped import StarttlsDropped
+from fake_smtp.faults.starttls_garbage import StarttlsGarbage
+from fake_smtp.faults.starttls_hanging import StarttlsHanging
+from fake_smtp.faults.starttls_refused import StarttlsRefused
 from fake_smtp.faults.store_twice import StoreTwice
 from fake_smtp.faults.tarpit import Tarpit
 from fake_smtp.faults.tempfail import Tempfail
@@ -46,6 +52,12 @@ FAULTS: dict[str, type[Fault]] = {
         Banner421,
         SlowBanner,
         EhloRefused,
+        StarttlsRefused,
+        StarttlsDropped,
+        StarttlsGarbage,
+        StarttlsHanging,
+        CertificateWrongHost,
+        CertificateExpired,
         AuthReject,
         Auth421,
         AuthSlow,

@@ -75,6 +75,9 @@ class Fault:
     async def on_ehlo(self, session: SessionState) -> Answer | None:
         """Act on EHLO or HELO."""
 
+    async def on_starttls(self, session: SessionState) -> Answer | None:
+        """Act on STARTTLS, before the 220."""
+
     async def on_auth(self, session: SessionState) -> Answer | None:
         """Act on an AUTH command, before the credentials are looked at."""
 

@@ -7,6 +7,7 @@ import os
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from fake_smtp.options import CA_FILE
 from fake_smtp.plan import Plan, Rule
 from reports.evidence import DELIVERIES, content_digest, read
 
@@ -36,6 +38,7 @@ class Sink:
 
     def __init__(self, out: Path, *options: str, run: str = "run-1", **popen: Any) -> None:
         self.out = out
+        self.tls = "--tls" in options
         self._ended: tuple[int, str] | None = None
         argv = [
             sys.executable,
@@ -67,6 +70,8 @@ class Sink:
         client = smtplib.SMTP("127.0.0.1", self.smtp_port, local_hostname="client.test", timeout=patience_s)
         try:
             client.ehlo_or_helo_if_needed()
+            if self.tls:
+                client.starttls(context=ssl.create_default_context(cafile=self.out / CA_FILE))
             if login:
                 client.login(USER, PASSWORD)
             yield client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +22,26 @@ LONG = {"delay_s": 30}
 
 @dataclass(frozen=True)
 class Row:
-    """A fault once, what smtplib raises (None: nothing), and the code in it."""
+    """A fault once, what smtplib raises (one of these, or nothing), and the code in it."""
 
     rule: Rule
-    error: type[Exception] | None = None
+    errors: tuple[type[Exception], ...] = ()
     code: int | None = None
     patience_s: float = 10.0
 
 
-def row(fault: str, error: type[Exception] | None = None, raised: int | None = None, **params: Any) -> Row:
+Errors = type[Exception] | tuple[type[Exception], ...]
+
+
+def row(fault: str, errors: Errors = (), raised: int | None = None, **params: Any) -> Row:
     # A wait is on purpose: this client gives up before it ends.
     patient = {"patience_s": PATIENCE_S} if params == LONG else {}
-    return Row(Rule(fault, attempts=1, count=1, params=params), error, raised, **patient)
+    return Row(
+        Rule(fault, attempts=1, count=1, params=params),
+        errors if isinstance(errors, tuple) else (errors,),
+        raised,
+        **patient,
+    )
 
 
 GONE = smtplib.SMTPServerDisconnected
@@ -42,6 +51,12 @@ ROWS = [
     row("banner_421", smtplib.SMTPConnectError, 421),
     row("slow_banner", GONE, **LONG),
     row("ehlo_refused", smtplib.SMTPHeloError, 550),
+    row("starttls_refused", smtplib.SMTPResponseException, 454),
+    row("starttls_dropped", (ConnectionResetError, ssl.SSLEOFError)),
+    row("starttls_garbage", ssl.SSLError),
+    row("starttls_hanging", TimeoutError, **LONG),
+    row("certificate_wrong_host", ssl.SSLCertVerificationError),
+    row("certificate_expired", ssl.SSLCertVerificationError),
     row("auth_reject", smtplib.SMTPAuthenticationError, 535),
     row("auth_reject", smtplib.SMTPAuthenticationError, 454, code=454, text="4.7.0 later"),
     row("auth_reject", smtplib.SMTPAuthenticationError, 530, code=530),
@@ -78,17 +93,18 @@ def test_every_fault_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.rule.fault}-{row.code}")
-def test_the_row_of_a_fault(sink: Sink, row: Row) -> None:
+def test_the_row_of_a_fault(start_sink, row: Row) -> None:
     fault = FAULTS[row.rule.fault]
+    sink = start_sink(*["--tls"] * ("starttls" in fault(row.rule.params).stages))
     sink.plan(row.rule)
-    if row.error is None:
+    if not row.errors:
         sink.send(KEY)
         assert fault.client_sees.startswith("250")
     else:
-        with pytest.raises(row.error) as caught:
+        with pytest.raises(row.errors) as caught:
             sink.send(KEY, patience_s=row.patience_s)
-        assert caught.type is row.error
-        assert row.error.__name__ in fault.client_sees
+        assert caught.type in row.errors
+        assert all(error.__name__ in fault.client_sees for error in row.errors)
         assert row.code == _code(caught.value)
     end = sink.until("session_end")
     assert len(sink.records("stored")) == fault.stored * fault.copies
@@ -96,7 +112,7 @@ def test_the_row_of_a_fault(sink: Sink, row: Row) -> None:
     decision = sink.records("fault")[0]
     assert (decision["fault"], decision["rule"], decision["session"]) == (row.rule.fault, 0, end["session"])
     assert decision["stage"] in fault(row.rule.params).stages
-    if row.error is not None:
+    if row.errors:
         # Once more on a new connection, after the fault: a plain retry.
         sink.send(KEY, attempt=2)
         assert len(sink.records("stored")) == 1 + fault.retry_duplicates
@@ -105,7 +121,7 @@ def test_the_row_of_a_fault(sink: Sink, row: Row) -> None:
     assert set(ends[1:]) <= {None}
 
 
-def _code(error: smtplib.SMTPException) -> int | None:
+def _code(error: Exception) -> int | None:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next(iter(error.recipients.values()))[0]
     return getattr(error, "smtp_code", None)

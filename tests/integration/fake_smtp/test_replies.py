@@ -61,6 +61,7 @@ def test_think_time_is_before_each_reply_and_after_the_disk(start_sink) -> None:
     begun = time.monotonic()
     sink.send()
     assert time.monotonic() - begun >= 4 * 0.3
+    sink.until("reply")
     stored, reply = sink.records("stored", "reply")
     assert reply["flushed"] is True
     assert reply["mono_ns"] - stored["mono_ns"] >= 0.3e9

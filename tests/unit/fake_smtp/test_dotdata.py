@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_smtp.dotdata import DataRefusedError, read_mail
+from fake_smtp.reader import Reader
 
 PIECES = st.lists(
     st.sampled_from([b".", b"..", b"\r\n", b"\n", b"\r", b"a", b"\r\n.\r\n", b"\n.\n"]), max_size=30
@@ -28,20 +29,20 @@ def simple(data: bytes) -> tuple[bytes, bytes]:
 
 def read(data: bytes, cuts: int = 100000, max_size: int = 10000) -> tuple[bytes, bytes]:
     async def run() -> tuple[bytes, bytes]:
-        reader = asyncio.StreamReader(limit=1001)
+        reader = Reader()
 
         async def feed() -> None:
             for at in range(0, len(data), cuts):
-                reader.feed_data(data[at : at + cuts])
+                reader.feed(data[at : at + cuts])
                 await asyncio.sleep(0)
-            reader.feed_eof()
 
         feeder = asyncio.create_task(feed())
         try:
             mail = await read_mail(reader, max_size, lambda _: 0.0)
         finally:
             await feeder
-        return mail, await reader.read()
+        reader.feed(b"|")
+        return mail, bytes(await reader.some())[:-1]
 
     return asyncio.run(run())
 
@@ -68,8 +69,3 @@ def test_line_limit(size: int, fits: bool) -> None:
     else:
         with pytest.raises(DataRefusedError, match=r"^500"):
             read(data)
-
-
-def test_the_end_of_the_stream_is_not_the_end_of_a_mail() -> None:
-    with pytest.raises(ConnectionResetError):
-        read(b"no dot\r\n.")

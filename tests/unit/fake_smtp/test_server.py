@@ -70,6 +70,7 @@ def test_a_late_dot_is_not_stored_even_when_the_timer_never_came(
         return answer
 
     answer = asyncio.run(run())
+    context.flush()
     records = read(context.options.out / DELIVERIES).records
     assert (answer[:3] == b"250") == stored
     assert [one["event"] for one in records if one["event"] == "stored"] == ["stored"] * stored
@@ -92,6 +93,7 @@ def test_a_reply_that_the_kernel_did_not_take_whole_is_not_flushed(context, monk
         await connection._reply(1, Subject("key"))
 
     asyncio.run(run())
+    context.flush()
     reply = read(context.options.out / DELIVERIES).records[-1]
     assert (reply["event"], reply["flushed"]) == ("reply", False)
     assert (context.counters.replied, context.counters.aborted_after_store) == (0, 1)
