@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import resource
 import signal
 import sys
+import threading
+from contextlib import suppress
 
 from fake_smtp import table
 from fake_smtp.capture import FolderInUseError
@@ -61,6 +64,9 @@ async def _run(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, sink.stopping.set)
+    if options.stop_with_stdin:
+        # A thread: an event loop cannot watch every kind of stdin. A daemon: it may wait for ever.
+        threading.Thread(target=_await_stdin, args=(loop, sink.stopping), daemon=True).start()
     try:
         ready = await sink.start()
     except OSError as error:
@@ -71,6 +77,14 @@ async def _run(options: Options) -> int:
     await sink.stopping.wait()
     await sink.stop()
     return ENVIRONMENT if sink.failure else 0
+
+
+def _await_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    with suppress(RuntimeError):
+        # It raises when the loop has ended by itself meanwhile.
+        loop.call_soon_threadsafe(stopping.set)
 
 
 def _refuse(sentence: str) -> int:

@@ -47,7 +47,6 @@ class Capture:
             os.close(self._raw)
             raise FolderInUseError(f"another sink is writing to {out}") from None
         self._raw_size = os.fstat(self._raw).st_size
-        self._copies: dict[str, int] = {}
         self.index = Index()
         self._sessions = 0
         self._mails = 0
@@ -99,7 +98,8 @@ class Capture:
         said = session.transcript.take()
         self.record("stored", **stored, said=said)
         self._mails = number
-        self._count(mail.message_id)
+        if mail.message_id is not None:
+            self.index.note(mail.message_id)
         self._show(stored, time.time(), mail)
         return number
 
@@ -108,8 +108,11 @@ class Capture:
         return os.pread(self._raw, size, at)
 
     def copies(self, message_id: str) -> int:
-        """Return how many mails with this Message-ID (no angle brackets) are in the folder."""
-        return self._copies.get(message_id, 0)
+        """Return how many mails with this Message-ID (no angle brackets) are in the folder.
+
+        Raises IndexLost when nobody can tell any more: then whoever asks must not take it for a no.
+        """
+        return self.index.receipts(message_id)
 
     def close(self) -> None:
         """Close the files and let another sink have the folder."""
@@ -127,10 +130,6 @@ class Capture:
             raise EvidenceError(f"{RAW}: {written} of {len(raw)} bytes written; is the disk full?")
         self._raw_size += written
         return at
-
-    def _count(self, message_id: str | None) -> None:
-        if message_id is not None:
-            self._copies[message_id] = self._copies.get(message_id, 0) + 1
 
     def _take_over(self, deliveries: Path) -> None:
         """Learn what an earlier sink stored: a receipt that forgets would make the system send twice."""
@@ -154,7 +153,8 @@ class Capture:
         self._sessions = max(self._sessions, record["session"])
         if record["event"] == "stored":
             self._mails = max(self._mails, record["mail"])
-            self._count(record["message_id"])
+            if record["message_id"] is not None:
+                self.index.note(record["message_id"])
             # A damaged record is no reason to refuse work; it is missing in the inbox only.
             with suppress(KeyError, TypeError, OSError):
                 mail = parse(self.read(record["raw_at"], record["size"]))

@@ -14,6 +14,8 @@ from fake_smtp.decider import Decider
 from fake_smtp.metrics import Counters
 from fake_smtp.options import Options
 from fake_smtp.plan import Plan
+from fake_smtp.sessions import Sessions
+from reports.evidence import DELIVERIES
 
 if TYPE_CHECKING:
     from fake_smtp.certificates import Certificates
@@ -31,6 +33,10 @@ class Context:
     """None: the sink offers no TLS."""
     counters: Counters = field(default_factory=Counters)
     decider: Decider = field(default_factory=lambda: Decider(Plan()))
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.options.out / DELIVERIES, self.flush)
 
     def flush(self) -> None:
         """Write the records that wait, if there still is somewhere to write."""

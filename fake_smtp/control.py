@@ -15,8 +15,12 @@ from aiohttp import web
 from fake_smtp.context import Context
 from fake_smtp.inbox import Inbox
 from fake_smtp.index import IndexLost
+from fake_smtp.mailpit import Mailpit
 from fake_smtp.metrics import Exposition
+from fake_smtp.openapi import OpenApi
+from fake_smtp.page import Page, own_pages_only
 from fake_smtp.plan import Plan, PlanError
+from fake_smtp.session_pages import SessionPages
 
 _RECEIPTS = "/receipts/"
 _MAX_BODY = 2**26
@@ -29,11 +33,11 @@ class Control:
     def __init__(self, context: Context, smtp_port: int, pid: int) -> None:
         self._context = context
         self._health = {"status": "ok", "run": context.options.run, "smtp_port": smtp_port, "pid": pid}
-        self._exposition = Exposition(context.counters)
+        self._exposition = Exposition(context.counters, context.capture.index.duplicates)
 
     def app(self) -> web.Application:
         """Build the application."""
-        app = web.Application(middlewares=[_without_inbox], client_max_size=_MAX_BODY)
+        app = web.Application(middlewares=[own_pages_only, _without_inbox], client_max_size=_MAX_BODY)
         app.add_routes(
             [
                 web.get("/health", self.health),
@@ -47,6 +51,10 @@ class Control:
                 web.get("/receipts", self.limits),
                 web.get(_RECEIPTS + "{message_id:.+}", self.receipt),
                 *Inbox(self._context.capture).routes(),
+                *SessionPages(self._context.sessions).routes(),
+                *Page().routes(),
+                *Mailpit(self._context).routes(),
+                *OpenApi().routes(),
             ]
         )
         return app
@@ -126,5 +134,5 @@ async def _without_inbox(
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"plan: not JSON: {error}") from None

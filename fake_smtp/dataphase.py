@@ -116,6 +116,7 @@ class DataPhase(CommandLoop):
     async def _reply(self, number: int, subject: Subject) -> None:
         """Answer a stored mail; exactly one `reply` record follows, whatever happens."""
         answer, fault, flushed = _OK, None, False
+        dot_s = time.monotonic()
         try:
             fault = self._decide("stored", subject)
             if fault is not None:
@@ -128,6 +129,7 @@ class DataPhase(CommandLoop):
                 await self._send(answer.raw)
         finally:
             self._replied(number, answer.code, flushed, fault)
+            self._context.counters.latency.observe(time.monotonic() - dot_s)
         if answer.then != "stay":
             await self._leave("fault", polite=answer.then == "close")
 

@@ -6,29 +6,18 @@ Reads the index and the raw mails; never the sockets, never the plan. Bad input 
 from __future__ import annotations
 
 import asyncio
-import email
 import json
-import math
-from collections.abc import Mapping
-from email.message import EmailMessage, MIMEPart
-from email.policy import default
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 
+from fake_smtp.asked import PAGE, BadRequest, expected, query, refusal
 from fake_smtp.capture import Capture
-from fake_smtp.index import Entry, Expected, Query
-from reports.evidence import content_digest
+from fake_smtp.index import Entry
+from fake_smtp.parts import Part, decoded, take_apart
 
-_MOST = 1000
-_PAGE = 50
 _QUEUE = 1000
 _BEAT_S = 15.0
-
-
-class BadRequest(ValueError):
-    """What is wrong with a request, in words."""
 
 
 class Inbox:
@@ -53,15 +42,16 @@ class Inbox:
     async def search(self, request: web.Request) -> web.Response:
         """List the newest mails that fit; `next` is the `before` of the next page, or null."""
         try:
-            query, most = _query(request.query)
+            wanted, most = query(request.query)
         except BadRequest as error:
-            return _refusal(error)
-        found = self._index.search(query, most + 1)
+            return refusal(error)
+        found = self._index.search(wanted, most + 1)
         more = len(found) > most
         return web.json_response(
             {
                 "mails": [entry.to_json() for entry in found[:most]],
                 "next": found[most - 1].mail if more else None,
+                "total": self._index.count(),
             }
         )
 
@@ -72,19 +62,20 @@ class Inbox:
     async def show(self, request: web.Request) -> web.Response:
         """Show one mail: its envelope, headers, text, HTML, attachments and copies."""
         entry = self._entry(request)
-        mail = _parsed(self._capture.read(entry.raw_at, entry.size))
-        text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+        headers, parts = take_apart(self._capture.read(entry.raw_at, entry.size))
+        files = _files(parts)
+        shown = [part for part in parts if part not in files]
         return web.json_response(
             {
                 **entry.to_json(),
-                "headers": [[name, str(value)] for name, value in mail.items()],
-                "text": _content(text),
-                "html": _content(html),
+                "headers": [[name, decoded(value)] for name, value in headers],
+                "text": next((part.text() for part in shown if part.kind == "text/plain"), None),
+                "html": next((part.text() for part in shown if part.kind == "text/html"), None),
                 "attachments": [
-                    {"name": part.get_filename(), "type": part.get_content_type(), "size": len(_bytes(part))}
-                    for part in mail.iter_attachments()
+                    {"name": part.name or None, "type": part.kind, "size": len(part.content)}
+                    for part in files
                 ],
-                "copies": self._index.copies(entry.key) if entry.key else [entry.mail],
+                "same": self._index.copies(entry.name) if entry.name else [entry.mail],
             }
         )
 
@@ -97,14 +88,13 @@ class Inbox:
     async def attachment(self, request: web.Request) -> web.Response:
         """Give one attachment, always to be saved: what a mail carries is not run here."""
         entry = self._entry(request)
-        mail = _parsed(self._capture.read(entry.raw_at, entry.size))
-        parts = list(mail.iter_attachments())
+        files = _files(take_apart(self._capture.read(entry.raw_at, entry.size))[1])
         number = int(request.match_info["part"])
-        if number >= len(parts):
-            raise web.HTTPNotFound(text=f"mail {entry.mail} has {len(parts)} attachments")
-        name = quote(parts[number].get_filename() or "attachment", safe="")
+        if number >= len(files):
+            raise web.HTTPNotFound(text=f"mail {entry.mail} has {len(files)} attachments")
+        name = quote(files[number].name or "attachment", safe="")
         return web.Response(
-            body=_bytes(parts[number]),
+            body=files[number].content,
             content_type="application/octet-stream",
             headers={
                 "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
@@ -115,14 +105,14 @@ class Inbox:
     async def verify(self, request: web.Request) -> web.Response:
         """Hold the inbox against the mails that must be there exactly once."""
         try:
-            expected = _expected(await request.read())
+            wanted = expected(await request.read())
         except BadRequest as error:
-            return _refusal(error)
-        found = self._index.verify(expected)
+            return refusal(error)
+        found = self._index.verify(wanted)
         return web.json_response(
             {
                 "ok": found.ok,
-                "expected": len(expected),
+                "expected": len(wanted),
                 "missing": found.missing,
                 "duplicated": found.duplicated,
                 "unexpected": found.unexpected,
@@ -132,13 +122,13 @@ class Inbox:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Follow new mails as Server-Sent Events; whoever reads too slowly is cut and may search."""
-        queue: asyncio.Queue[Entry | None] = asyncio.Queue(_QUEUE)
+        queue: asyncio.Queue[int] = asyncio.Queue(_QUEUE)
 
-        def listen(entry: Entry) -> None:
+        def listen(number: int) -> None:
             if queue.full():
                 self._index.listeners.discard(listen)
             else:
-                queue.put_nowait(entry)
+                queue.put_nowait(number)
 
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
@@ -147,18 +137,28 @@ class Inbox:
         self._index.listeners.add(listen)
         try:
             while listen in self._index.listeners or not queue.empty():
-                try:
-                    entry = await asyncio.wait_for(queue.get(), _BEAT_S)
-                except TimeoutError:
-                    # Finds out who has gone.
-                    await response.write(b": still here\n\n")
-                    continue
-                assert entry is not None
-                data = json.dumps(entry.to_json())
-                await response.write(f"id: {entry.mail}\nevent: mail\ndata: {data}\n\n".encode())
+                await response.write(await self._next_events(queue))
+        except ConnectionResetError:
+            # Whoever listened has gone; only a write can find that out.
+            pass
         finally:
             self._index.listeners.discard(listen)
         return response
+
+    async def _next_events(self, queue: asyncio.Queue[int]) -> bytes:
+        """Wait for mails and return their events, together when there are many; a comment when none comes."""
+        try:
+            numbers = [await asyncio.wait_for(queue.get(), _BEAT_S)]
+        except TimeoutError:
+            # Finds out who has gone.
+            return b": still here\n\n"
+        while not queue.empty() and len(numbers) < PAGE:
+            numbers.append(queue.get_nowait())
+        events = [
+            f"id: {entry.mail}\nevent: mail\ndata: {json.dumps(entry.to_json())}\n\n"
+            for entry in self._index.some(numbers)
+        ]
+        return "".join(events).encode()
 
     def _entry(self, request: web.Request) -> Entry:
         entry = self._index.get(int(request.match_info["number"]))
@@ -167,95 +167,6 @@ class Inbox:
         return entry
 
 
-def _refusal(error: BadRequest) -> web.Response:
-    return web.json_response({"error": str(error)}, status=422)
-
-
-_WORDS = ("key", "recipient", "sender", "subject", "text")
-_KNOWN = (*_WORDS, "since_s", "until_s", "before", "limit")
-
-
-def _query(given: Mapping[str, str]) -> tuple[Query, int]:
-    for name in given:
-        if name not in _KNOWN:
-            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(_KNOWN)}")
-    most = _whole(given, "limit") or _PAGE
-    if most > _MOST:
-        raise BadRequest(f"'limit' must be from 1 to {_MOST}")
-    key, recipient, sender, subject, text = map(given.get, _WORDS)
-    since_s, until_s = _seconds(given, "since_s"), _seconds(given, "until_s")
-    return Query(key, recipient, sender, subject, text, since_s, until_s, _whole(given, "before")), most
-
-
-def _whole(given: Mapping[str, str], name: str) -> int | None:
-    if name not in given:
-        return None
-    text = given[name]
-    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
-        raise BadRequest(f"{name!r} must be a whole number from 1, not {text!r}")
-    return int(text)
-
-
-def _seconds(given: Mapping[str, str], name: str) -> float | None:
-    if name not in given:
-        return None
-    try:
-        value = float(given[name])
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise BadRequest(f"{name!r} must be seconds since 1970, not {given[name]!r}")
-    return value
-
-
-def _expected(body: bytes) -> list[Expected]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest('the body must be JSON such as {"expected": ["key-1"]}') from None
-    listed = data.get("expected") if isinstance(data, dict) and set(data) == {"expected"} else None
-    if not isinstance(listed, list) or not listed:
-        raise BadRequest(
-            "the body must have the one field 'expected', a list of at least one mail: no data proves nothing"
-        )
-    expected = [_one(item, f"expected[{number}]") for number, item in enumerate(listed)]
-    if len({one.key for one in expected}) != len(expected):
-        raise BadRequest("a key stands in 'expected' twice; each mail must be there exactly once")
-    return expected
-
-
-def _one(item: object, where: str) -> Expected:
-    """Read a key, or {"key", "digest"} or {"key", "subject", "text"}."""
-    if isinstance(item, str) and item:
-        return Expected(item)
-    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
-        raise BadRequest(f"{where} must be a key or an object of texts")
-    match item:
-        case {"key": key, **rest} if key and not rest:
-            return Expected(key)
-        case {"key": key, "digest": digest, **rest} if key and not rest:
-            return Expected(key, digest)
-        case {"key": key, "subject": subject, "text": text, **rest} if key and not rest:
-            return Expected(key, content_digest(subject, text))
-    raise BadRequest(f"{where} must have 'key', and 'digest' or 'subject' and 'text' or nothing more")
-
-
-def _parsed(raw: bytes) -> EmailMessage:
-    mail = email.message_from_bytes(raw, policy=default)
-    assert isinstance(mail, EmailMessage)
-    return mail
-
-
-def _content(part: MIMEPart | None) -> str | None:
-    """The text of a part; None without one. Broken ones are shown as well as can be."""
-    if part is None:
-        return None
-    try:
-        return str(part.get_content())
-    except (LookupError, ValueError, AttributeError):
-        return _bytes(part).decode("utf-8", "replace")
-
-
-def _bytes(part: Any) -> bytes:
-    payload = part.get_payload(decode=True)
-    return payload if isinstance(payload, bytes) else part.as_bytes()
+def _files(parts: list[Part]) -> list[Part]:
+    """Return what is not the mail's own text or HTML."""
+    return [part for part in parts if part.attached or part.name or not part.kind.startswith("text/")]

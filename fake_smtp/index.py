@@ -1,8 +1,8 @@
 """What the sink has stored, searchable: a copy for people and tests, beside the evidence and made from it.
 
 Filled by `capture` after the evidence is on disk, asked by the inbox. SQLite in a private temporary file, so
-that memory stays flat and nothing is left behind. Emptied, or even broken, it does no harm to evidence or
-receipts.
+that memory stays flat and nothing is left behind. Emptied, it still answers receipts; broken, it answers
+nothing, and the evidence is whole all the same.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
+from typing import TypeVar
 
 _TEXT_MOST = 65536
 """Characters of a mail's text that can be searched."""
@@ -41,6 +42,15 @@ class Entry:
     digest: str
     size: int
     raw_at: int
+
+    copy: int = 1
+    copies: int = 1
+    """Which one it is, and of how many that carry the same key (or Message-ID, without a key) so far."""
+
+    @property
+    def name(self) -> str | None:
+        """What its copies have in common with it; None: nothing."""
+        return self.key or self.message_id
 
     def to_json(self) -> dict[str, object]:
         """Return it as the API shows it, without where it lies."""
@@ -87,13 +97,25 @@ class Verification:
         return not (self.missing or self.duplicated or self.unexpected or self.corrupted)
 
 
-_COLUMNS = tuple(field.name for field in fields(Entry))
-_ALL = ", ".join(_COLUMNS)
+_COLUMNS = tuple(field.name for field in fields(Entry) if field.name not in ("copy", "copies"))
 _values: Callable[[Entry], tuple[object, ...]] = attrgetter(*_COLUMNS)
 # Only names and marks of ours become part of a statement.
-_INSERT = f"INSERT OR REPLACE INTO mails VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608
+_INSERT = f"INSERT OR REPLACE INTO mails VALUES ({', '.join('?' * (len(_COLUMNS) + 2))})"  # noqa: S608
+_MOST_COPIES = 1000
+"""More are not counted, so that one page stays cheap whatever is in the inbox."""
+_COUNT = f"(SELECT count(*) FROM (SELECT 1 FROM mails b WHERE b.name = mails.name{{}} LIMIT {_MOST_COPIES}))"  # noqa: S608
+_ALL = f"{', '.join(_COLUMNS)}, {_COUNT.format(' AND b.mail <= mails.mail')}, {_COUNT.format('')}"
+_RECEIPT = "INSERT INTO receipts VALUES (?, 1) ON CONFLICT (message_id) DO UPDATE SET copies = copies + 1"
+_SCHEMA = (
+    f"CREATE TABLE mails (mail INTEGER PRIMARY KEY, {', '.join(_COLUMNS[1:])}, name, text)",
+    "CREATE INDEX by_name ON mails (name)",
+    "CREATE TABLE receipts (message_id PRIMARY KEY, copies) WITHOUT ROWID",
+    "CREATE TABLE totals (duplicates)",
+    "INSERT INTO totals VALUES (0)",
+    "CREATE TRIGGER again AFTER UPDATE ON receipts BEGIN UPDATE totals SET duplicates = duplicates + 1; END",
+)
 _CONDITIONS = {
-    "key": "key = ?",
+    "key": "name = ? AND key IS NOT NULL",
     "recipient": "instr(lower(recipients), lower(?))",
     "sender": "instr(lower(sender), lower(?))",
     "subject": "instr(lower(subject), lower(?))",
@@ -112,21 +134,25 @@ class Index:
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
-        columns = _ALL.replace("mail,", "mail INTEGER PRIMARY KEY,", 1)
-        self._db.execute(f"CREATE TABLE mails ({columns}, text)")
-        self._db.execute("CREATE INDEX by_key ON mails (key)")
+        for statement in _SCHEMA:
+            self._db.execute(statement)
         self._waiting: list[tuple[object, ...]] = []
+        self._stored: list[tuple[str]] = []
         self._lost: str | None = None
-        self.listeners: set[Callable[[Entry], None]] = set()
+        self.listeners: set[Callable[[int], None]] = set()
 
     def add(self, entry: Entry, text: str) -> None:
         """Take one mail; cheap, because rows are written when somebody asks, or some at a time."""
-        self._waiting.append((*map(_clean, _values(entry)), _clean(text[:_TEXT_MOST])))
+        self._waiting.append((*_values(entry), entry.name, text[:_TEXT_MOST]))
         if len(self._waiting) >= _BATCH:
             with suppress(IndexLost):
                 self._flush()
         for listener in list(self.listeners):
-            listener(entry)
+            listener(entry.mail)
+
+    def note(self, message_id: str) -> None:
+        """Take one stored mail for the receipts, which outlive what is forgotten here."""
+        self._stored.append((message_id,))
 
     def search(self, query: Query, most: int) -> list[Entry]:
         """Return the newest `most` mails that fit."""
@@ -138,9 +164,35 @@ class Index:
         """Return one mail."""
         return next(iter(self._entries("WHERE mail = ?", (number,))), None)
 
-    def copies(self, key: str) -> list[int]:
-        """Return the numbers of all mails with this key."""
-        return [entry.mail for entry in self._entries("WHERE key = ? ORDER BY mail", (key,))]
+    def count(self) -> int:
+        """Return how many mails there are."""
+        self._flush()
+        count: int = self._db.execute("SELECT count(*) FROM mails").fetchone()[0]
+        return count
+
+    def some(self, numbers: Sequence[int]) -> list[Entry]:
+        """Return these mails, in their order; those that are forgotten are missing."""
+        marks = ", ".join("?" * len(numbers))
+        return self._entries(f"WHERE mail IN ({marks}) ORDER BY mail", numbers)
+
+    def copies(self, name: str) -> list[int]:
+        """Return the numbers of all mails with this key, or with this Message-ID and no key."""
+        self._flush()
+        asked = "SELECT mail FROM mails WHERE name = ? ORDER BY mail"
+        return [mail for (mail,) in self._db.execute(asked, (_clean(name),))]
+
+    def receipts(self, message_id: str) -> int:
+        """Return how many mails with this Message-ID (no angle brackets) were ever stored in the folder."""
+        self._flush()
+        asked = "SELECT copies FROM receipts WHERE message_id = ?"
+        row = self._db.execute(asked, (_clean(message_id),)).fetchone()
+        return row[0] if row else 0
+
+    def duplicates(self) -> int:
+        """Return how many mails were stored whose Message-ID had been stored before."""
+        self._flush()
+        count: int = self._db.execute("SELECT duplicates FROM totals").fetchone()[0]
+        return count
 
     def verify(self, expected: Iterable[Expected]) -> Verification:
         """Hold what is stored against what is expected; a mail without a key is named by its Message-ID."""
@@ -179,21 +231,37 @@ class Index:
 
     def _entries(self, where: str, values: Sequence[object]) -> list[Entry]:
         self._flush()
-        return [Entry(*row) for row in self._db.execute(f"SELECT {_ALL} FROM mails {where}", values)]  # noqa: S608
+        rows = self._db.execute(f"SELECT {_ALL} FROM mails {where}", values)  # noqa: S608
+        # A mail that has no name is its own and only copy.
+        return [Entry(*row[:-2], *(max(1, count) for count in row[-2:])) for row in rows]
 
     def _flush(self) -> None:
-        rows, self._waiting = self._waiting, []
-        if rows and self._lost is None:
+        rows, stored = self._waiting, self._stored
+        self._waiting, self._stored = [], []
+        if (rows or stored) and self._lost is None:
             try:
-                self._db.execute("BEGIN")
-                self._db.executemany(_INSERT, rows)
-                self._db.execute("COMMIT")
+                self._write(rows, stored)
             except sqlite3.Error as error:
                 self._lost = str(error)
         if self._lost is not None:
             raise IndexLost(f"the inbox is incomplete ({self._lost}); the evidence is not")
 
+    def _write(self, rows: list[tuple[object, ...]], stored: list[tuple[str]]) -> None:
+        try:
+            "".join(value for row in [*rows, *stored] for value in row if isinstance(value, str)).encode()
+        except UnicodeEncodeError:
+            # Rare enough to look at each text only then.
+            rows = [tuple(map(_clean, row)) for row in rows]
+            stored = [(_clean(message_id),) for (message_id,) in stored]
+        self._db.execute("BEGIN")
+        self._db.executemany(_INSERT, rows)
+        self._db.executemany(_RECEIPT, stored)
+        self._db.execute("COMMIT")
 
-def _clean(value: object) -> object:
+
+T = TypeVar("T")
+
+
+def _clean(value: T) -> T:
     """A text without half surrogate pairs, which an envelope may hold and SQLite cannot."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value  # type: ignore[return-value]

@@ -119,6 +119,7 @@ class RecordedSession(SMTP):
         how = state.how = state.how or "closed"
         self._connections.discard(self)
         context.counters.open_sessions -= 1
+        context.counters.ended[state.stage, how] += 1
         if self.transport is not None:
             self.transport.close()
         if self._timeout_handle is not None:

@@ -29,6 +29,10 @@ _WANTED = {
 }
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_MULTIPART = re.compile(rb"^content-type:\s*multipart/", re.IGNORECASE | re.MULTILINE)
+_MULTIPARTS_MOST = 50
+_DECODED_MOST = 65536
+"""Characters of one header whose encoded words are decoded."""
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 
 
@@ -95,26 +99,32 @@ def _headers(head: bytes) -> dict[bytes, bytes]:
 
 
 def _text(value: bytes | None) -> str | None:
-    return None if value is None else _decoded(value).strip() or None
+    return None if value is None else decoded(value).strip() or None
 
 
 def _subject(value: bytes) -> str:
-    return _decoded(value).lstrip(" \t")
+    return decoded(value).lstrip(" \t")
 
 
-def _decoded(value: bytes) -> str:
+def decoded(value: bytes) -> str:
     """Decode encoded words (also in our own headers: long ones are folded that way)."""
     text = value.decode("utf-8", "replace")
     if "=?" not in text:
         return text
+    # Taking it apart takes time in the square of its length.
+    text, rest = text[:_DECODED_MOST], text[_DECODED_MOST:]
     try:
         parts = decode_header(text)
     except (ValueError, binascii.Error, LookupError, HeaderParseError):
-        return text
-    return "".join(part if isinstance(part, str) else _charset(part, charset) for part, charset in parts)
+        return text + rest
+    return (
+        "".join(in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
+        + rest
+    )
 
 
-def _charset(data: bytes, charset: str | None) -> str:
+def in_charset(data: bytes, charset: str | None) -> str:
+    """Decode bytes whose charset is declared, perhaps wrongly; never raises."""
     # US-ASCII is often declared over UTF-8; the reverse does no harm.
     name = "utf-8" if charset is None or charset.lower() in ("us-ascii", "ascii", "unknown-8bit") else charset
     try:
@@ -132,7 +142,7 @@ def _body_text(raw: bytes, headers: dict[bytes, bytes], body: bytes) -> str:
     declared = _CHARSET.search(content_type)
     charset = declared.group(1).decode("ascii", "replace") if declared else None
     encoding = headers.get(b"content-transfer-encoding", b"").strip().lower()
-    return _charset(_transfer_decoded(body, encoding), charset)
+    return in_charset(_transfer_decoded(body, encoding), charset)
 
 
 def _transfer_decoded(body: bytes, encoding: bytes) -> bytes:
@@ -148,11 +158,14 @@ def _transfer_decoded(body: bytes, encoding: bytes) -> bytes:
 
 def _first_plain(raw: bytes) -> str:
     """Take the slow and thorough way for a multipart mail: its first text/plain part, "" without one."""
+    if len(_MULTIPART.findall(raw)) > _MULTIPARTS_MOST:
+        # Nested deep enough they would hold up every other client for seconds.
+        return ""
     try:
         for part in email.message_from_bytes(raw).walk():
             if part.get_content_type() == "text/plain" and not part.is_multipart():
                 payload = part.get_payload(decode=True)
-                return _charset(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+                return in_charset(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
     except Exception:
         # The standard library raises all kinds for broken parts, and the mail must be stored all the same.
         return ""

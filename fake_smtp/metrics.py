@@ -5,16 +5,40 @@ Written to by the server, read by the control API; each figure has records in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from fake_smtp.faults import FAULTS
+
+LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the buckets."""
+
+
+@dataclass(slots=True)
+class Latency:
+    """How long the answers to the final dot took, in buckets."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_S) + 1))
+    sum_s: float = 0.0
+
+    def observe(self, took_s: float) -> None:
+        """Count one answer."""
+        self.counts[bisect_left(LATENCY_S, took_s)] += 1
+        self.sum_s += took_s
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the cumulative counts by upper bound, as Prometheus wants them."""
+        bounds = [*map(str, LATENCY_S), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
 
 
 @dataclass(slots=True)
@@ -30,6 +54,9 @@ class Counters:
     auth_rejected: int = 0
     received_bytes: int = 0
     faults: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAULTS, 0))
+    ended: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Sessions by the stage that they reached and how they ended."""
+    latency: Latency = field(default_factory=Latency)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures of `GET /counters`."""
@@ -47,15 +74,32 @@ class Counters:
 
 
 class _Figures(Collector):
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
+    def __init__(self, counters: Counters, duplicates: Callable[[], int]) -> None:
+        self._counters, self._duplicates = counters, duplicates
 
     def collect(self) -> Iterator[Metric]:
         """Build the families from the counters at the moment of the scrape."""
         now = self._counters
         yield CounterMetricFamily("sink_sessions", "SMTP sessions begun.", value=now.sessions)
         yield GaugeMetricFamily("sink_open_sessions", "SMTP sessions open now.", value=now.open_sessions)
+        ended = CounterMetricFamily(
+            "sink_sessions_ended", "SMTP sessions by stage reached and outcome.", labels=["stage", "outcome"]
+        )
+        for labels, count in sorted(now.ended.items()):
+            ended.add_metric(labels, count)
+        yield ended
         yield CounterMetricFamily("sink_messages_stored", "Mails on disk.", value=now.stored)
+        yield CounterMetricFamily(
+            "sink_duplicates",
+            "Mails stored whose Message-ID had been stored before, also by an earlier sink in this folder.",
+            value=self._duplicates(),
+        )
+        yield HistogramMetricFamily(
+            "sink_reply_seconds",
+            "From the final dot to the end of its answer, faults and think time included.",
+            buckets=now.latency.buckets(),
+            sum_value=now.latency.sum_s,
+        )
         replies = CounterMetricFamily(
             "sink_replies", "Replies to the final dot of stored mails.", labels=["flushed"]
         )
@@ -78,9 +122,10 @@ class _Figures(Collector):
 class Exposition:
     """Renders the counters for Prometheus."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, duplicates: Callable[[], int]) -> None:
+        """`duplicates` tells how many there are now."""
         self._registry = CollectorRegistry()
-        self._registry.register(_Figures(counters))
+        self._registry.register(_Figures(counters, duplicates))
 
     def text(self) -> bytes:
         """Return the scrape in Prometheus text format 0.0.4."""

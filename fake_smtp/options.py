@@ -41,6 +41,7 @@ class Options:
     max_size: int
     tls: bool
     loop: str
+    stop_with_stdin: bool
     plan: Plan
 
 
@@ -136,6 +137,15 @@ def _parser() -> Parser:
         choices=("auto", "asyncio"),
         default="auto",
         help="auto: uvloop where it is installed (default); asyncio: Python's own event loop",
+    )
+    add(
+        "--stop-with-stdin",
+        type=_switch,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="yes|no",
+        help="stop when stdin (a pipe) ends, as it does when whoever started this dies, however that was",
     )
     add(
         "--plan",

@@ -73,9 +73,13 @@ class Connection(Login):
         if fault and answer:
             await self._refuse(answer, fault.name)
             return
-        if not arg:
-            self.state.how = "quit"
-        await super().smtp_QUIT(arg)
+        if arg:
+            await self.push("501 Syntax: QUIT")
+            return
+        self.state.how = "quit"
+        await self.push("221 Bye")
+        # Not aiosmtpd's way, which goes on to what is pipelined behind.
+        await self._leave("quit", polite=True)
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Read `<user@host>` at once; the general grammar (aiosmtpd, email) costs a quarter of a mail."""

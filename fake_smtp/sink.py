@@ -87,6 +87,7 @@ class Sink:
             await self._runner.cleanup()
         if self._started and self.failure is None:
             self._last_record()
+        self._context.sessions.close()
         self._context.capture.close()
 
     def _last_record(self) -> None:

@@ -64,7 +64,10 @@ def test_search_and_pages(sink: Sink) -> None:
 def test_one_mail_whole_raw_and_in_parts(sink: Sink) -> None:
     deliver(sink, mail("run-1-000001"), with_parts(), mail("run-1-000001", attempt=2))
     _, shown = sink.http("GET", "/mails/1")
-    assert (shown["key"], shown["copies"], shown["recipients"]) == ("run-1-000001", [1, 3], ["t@s.test"])
+    assert (shown["key"], shown["recipients"]) == ("run-1-000001", ["t@s.test"])
+    assert (shown["copy"], shown["copies"], shown["same"]) == (1, 2, [1, 3])
+    listed = sink.http("GET", "/mails")[1]["mails"]
+    assert [(one["mail"], one["copy"], one["copies"]) for one in listed] == [(3, 2, 2), (2, 1, 1), (1, 1, 2)]
     assert shown["text"].splitlines() == BODY.splitlines()
     assert shown["html"] is None
     assert ["X-Attempt", "1"] in shown["headers"]
