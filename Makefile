@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: chaos up test test-slow bench-system install lint clean
+.PHONY: chaos up test test-slow bench-system bench-sink fuzz install lint clean
 
 chaos: install
 	$(BIN)/mailstorm suite
@@ -13,8 +13,10 @@ chaos: install
 up: install
 	$(BIN)/mailstorm up
 
+# The stories have the machine to themselves; the rest is shared by two processes.
 test: install lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not e2e" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "e2e and not slow"
 
 # Convictions and acquittals over many seeds: about an hour.
 test-slow: install
@@ -23,6 +25,15 @@ test-slow: install
 # Ratios of the system against bare Celery and bare Flask, interleaved; the last line is JSON.
 bench-system: install
 	$(BIN)/python -m benchmarks.system_bench
+
+# Ratios of the sink, writing everything down, against an aiosmtpd that keeps nothing; the last line is JSON.
+bench-sink: install
+	$(BIN)/python -m benchmarks.sink_bench
+
+# Garbage at the sink's SMTP port and control API for MINUTES; a bounded run of the same is in `make test`.
+MINUTES ?= 10
+fuzz: install
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 lint: install
 	$(BIN)/ruff format --check .

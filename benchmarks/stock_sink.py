@@ -59,8 +59,8 @@ async def serve(port: int, login: Login) -> None:
 def main() -> None:
     """Serves on asyncio's own loop, or on uvloop."""
     port, username, password, *which = sys.argv[1:]
-    # As Python has it when nobody asks for more; aiosmtpd then writes one line at each login.
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    # At WARNING, which is what Python has when nobody asks for more, it writes one line at each login.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     coroutine = serve(int(port), Login(username, password))
     if which == ["uvloop"]:
         importlib.import_module("uvloop").run(coroutine)

@@ -13,6 +13,7 @@ from fake_smtp.replies import Speaker
 from fake_smtp.stock import HOSTNAME, Command, commands
 
 _BOGUS_LIMIT = 5
+_TURN = 32
 _LINE_LIMIT = 512
 """Bytes of a command without its line end, as aiosmtpd counts them."""
 _EXTENDED_LIMITS = {"MAIL": _LINE_LIMIT + 36}
@@ -31,7 +32,8 @@ class CommandLoop(Speaker):
 
     async def _handle_client(self) -> None:
         await self.push(f"220 {HOSTNAME} {self.__ident__}")
-        while self.transport is not None:
+        obeyed = 0
+        while self.transport is not None and not self.transport.is_closing():
             try:
                 line = await self._input.line()
                 self._hear(line)
@@ -39,6 +41,12 @@ class CommandLoop(Speaker):
                     await self.push("500 Command line too long")
                 else:
                     await self._obey(line.rstrip(b"\r\n"))
+                obeyed += 1
+                if obeyed % _TURN == 0 and self.state.tls is None:
+                    # Nothing else waits while a client pipelines: without this one of them holds the loop.
+                    # Under TLS that would let an end of the stream come between a reply and its bytes, which
+                    # are then dropped without a word.
+                    await asyncio.sleep(0)
             except (asyncio.CancelledError, ConnectionResetError):
                 self._writer.close()
                 raise
@@ -49,7 +57,7 @@ class CommandLoop(Speaker):
         transcript = self.state.transcript
         transcript.heard(b"(a line that is too long)" if line is None else line)
         if transcript.full:
-            self._record_soon("said")
+            self._record("said")
 
     async def _obey(self, line: bytes) -> None:
         verb, _, rest = line.partition(b" ")

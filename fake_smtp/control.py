@@ -13,6 +13,8 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from fake_smtp.context import Context
+from fake_smtp.events import Events
+from fake_smtp.hand import WorkerGoneError
 from fake_smtp.inbox import Inbox
 from fake_smtp.index import IndexLost
 from fake_smtp.mailpit import Mailpit
@@ -25,6 +27,8 @@ from fake_smtp.session_pages import SessionPages
 _RECEIPTS = "/receipts/"
 _MAX_BODY = 2**26
 """Bytes: a million keys to verify fit."""
+_AT_ONCE = frozenset({"/health", "/livez", "/counters", "/plan", "/phase"})
+"""What has nothing to do with mails, and shall not wait for them."""
 
 
 class Control:
@@ -33,11 +37,15 @@ class Control:
     def __init__(self, context: Context, smtp_port: int, pid: int) -> None:
         self._context = context
         self._health = {"status": "ok", "run": context.options.run, "smtp_port": smtp_port, "pid": pid}
-        self._exposition = Exposition(context.counters, context.capture.index.duplicates)
+        if context.workers:
+            self._health["workers"] = context.workers
+        self._exposition = Exposition(context.capture.index.duplicates, context.capture.allocated)
 
     def app(self) -> web.Application:
         """Build the application."""
-        app = web.Application(middlewares=[own_pages_only, _without_inbox], client_max_size=_MAX_BODY)
+        middlewares = [own_pages_only, _without_inbox, self._caught_up]
+        events = Events(self._context.capture.index)
+        app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY)
         app.add_routes(
             [
                 web.get("/health", self.health),
@@ -51,12 +59,14 @@ class Control:
                 web.get("/receipts", self.limits),
                 web.get(_RECEIPTS + "{message_id:.+}", self.receipt),
                 *Inbox(self._context.capture).routes(),
+                *events.routes(),
                 *SessionPages(self._context.sessions).routes(),
                 *Page().routes(),
                 *Mailpit(self._context).routes(),
                 *OpenApi().routes(),
             ]
         )
+        app.on_shutdown.append(events.end)
         return app
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -70,14 +80,14 @@ class Control:
     async def set_plan(self, request: web.Request) -> web.Response:
         """Replace the plan; 422 with words keeps the old one."""
         try:
-            self._context.set_plan(Plan.from_json(_json(await request.read())))
+            await self._context.set_plan(Plan.from_json(_json(await request.read())))
         except PlanError as error:
             return web.json_response({"error": str(error)}, status=422)
         return await self.plan(request)
 
     async def clear_plan(self, request: web.Request) -> web.Response:
         """Go back to an honest server."""
-        self._context.set_plan(Plan())
+        await self._context.set_plan(Plan())
         return await self.plan(request)
 
     async def phase(self, _request: web.Request) -> web.Response:
@@ -94,17 +104,17 @@ class Control:
                 raise PlanError(f"phase: must be a name, or null for none, not {data['phase']!r}")
         except PlanError as error:
             return web.json_response({"error": str(error)}, status=422)
-        self._context.set_phase(data["phase"])
+        await self._context.set_phase(data["phase"])
         return await self.phase(request)
 
     async def counters(self, _request: web.Request) -> web.Response:
         """Show the counters as JSON."""
-        return web.json_response(self._context.counters.to_json())
+        return web.json_response((await self._context.all_counters()).to_json())
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Show the counters as Prometheus text."""
         return web.Response(
-            body=self._exposition.text(),
+            body=self._exposition.text(await self._context.all_counters()),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
@@ -120,6 +130,15 @@ class Control:
         copies = self._context.capture.copies(message_id)
         return web.json_response({"message_id": message_id, "stored": copies > 0, "copies": copies})
 
+    @web.middleware
+    async def _caught_up(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer from all that was stored before the question came, whoever stored it."""
+        if request.path not in _AT_ONCE:
+            await self._context.catch_up()
+        return await handler(request)
+
 
 @web.middleware
 async def _without_inbox(
@@ -127,8 +146,15 @@ async def _without_inbox(
 ) -> web.StreamResponse:
     try:
         return await handler(request)
-    except IndexLost as error:
+    except (IndexLost, WorkerGoneError) as error:
         return web.json_response({"error": str(error)}, status=503)
+    except web.RequestPayloadError as error:
+        return web.json_response({"error": f"the body cannot be read: {error}"}, status=400)
+    except (ConnectionError, RuntimeError):
+        if request.transport is not None:
+            raise
+        # Whoever asked has gone; nobody hears this.
+        return web.Response(status=400)
 
 
 def _json(body: bytes) -> Any:

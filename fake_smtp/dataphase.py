@@ -7,12 +7,13 @@ and never stores a mail whose dot came after the limit.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fake_smtp.commands import CommandLoop
 from fake_smtp.decider import Subject
 from fake_smtp.dotdata import DataRefusedError, read_mail
 from fake_smtp.faults import Answer, Fault
-from fake_smtp.message import parse
+from fake_smtp.message import Mail, parse
 
 _OK = Answer(250, "OK")
 
@@ -34,15 +35,19 @@ class DataPhase(CommandLoop):
             return
         await self._think()
         self.state.bytes_per_s = self.state.drop_at_byte = None
-        fault = self._decide("data", self._envelope_subject(self.envelope.rcpt_tos[0]))
+        fault = self._decide("data", self._of_envelope)
         answer = await self._act(fault.on_data(self.state)) if fault else None
         if fault and answer:
             await self._refuse(answer, fault.name)
             return
         await self._receive()
 
+    def _of_envelope(self) -> Subject:
+        assert self.envelope is not None
+        return self._envelope_subject(self.envelope.rcpt_tos[0])
+
     async def _receive(self) -> None:
-        self._record_soon("data_begin")
+        self._record("data_begin")
         self._in_data, self._data_bytes = True, 0
         limit_s = self._context.options.data_limit_s
         # Taken before the 354 leaves: the sender's lease starts when it reads it, never earlier.
@@ -85,7 +90,10 @@ class DataPhase(CommandLoop):
         envelope = self.envelope
         assert envelope is not None
         to = tuple(envelope.rcpt_tos)
-        subject = Subject(mail.key or to[0], envelope.mail_from or "", to, mail.key, mail.attempt)
+
+        def subject() -> Subject:
+            return Subject(mail.key or to[0], envelope.mail_from or "", to, mail.key, mail.attempt)
+
         fault = self._decide("dot", subject)
         answer = await self._act(fault.on_dot(self.state)) if fault else None
         if fault and answer:
@@ -94,17 +102,15 @@ class DataPhase(CommandLoop):
             await self._refuse(answer, fault.name, mail.key)
             return
         # The timer alone is not enough: a sink that was paused finds the dot and the timer at once.
-        # From this comparison to the `stored` record nothing awaits, so no receipt can come between.
+        # From this comparison to the `stored` record nothing awaits, so no receipt can come between: whoever
+        # asks for one gets it after what waits has been put on disk.
         if time.monotonic() >= deadline or self.state.how is not None:
             await self._leave("data_limit")
-        for more in range(fault.copies if fault else 1):
-            number = self._context.capture.store(
-                self.state, envelope.mail_from or "", envelope.rcpt_tos, raw, mail
-            )
-            self._context.counters.stored += 1
-            if more:
-                # The copy before gets no reply of its own.
-                self._replied(number - 1, _OK.code, False, fault)
+        number = self._store(raw, mail)
+        for _ in range(fault.copies - 1 if fault else 0):
+            # The copy before gets no reply of its own.
+            self._replied(number, _OK.code, False, fault)
+            number = self._store(raw, mail)
         # The conversation is complete: what is left of it cannot store any more, however long it takes.
         self._data_timer.cancel()
         self._in_data = False
@@ -113,10 +119,22 @@ class DataPhase(CommandLoop):
         self._new_envelope()
         await self._reply(number, subject)
 
-    async def _reply(self, number: int, subject: Subject) -> None:
+    def _store(self, raw: bytes, mail: Mail) -> int:
+        envelope = self.envelope
+        assert envelope is not None
+        self._context.counters.stored += 1
+        return self._context.capture.store(self.state, envelope.mail_from or "", envelope.rcpt_tos, raw, mail)
+
+    async def _reply(self, number: int, subject: Callable[[], Subject]) -> None:
         """Answer a stored mail; exactly one `reply` record follows, whatever happens."""
-        answer, fault, flushed = _OK, None, False
-        dot_s = time.monotonic()
+        answer, dot_s = _OK, time.monotonic()
+        fault: Fault | None = None
+
+        def settle(flushed: bool) -> None:
+            self._replied(number, answer.code, flushed, fault)
+            self._context.counters.latency.observe(time.monotonic() - dot_s)
+
+        settled = False
         try:
             fault = self._decide("stored", subject)
             if fault is not None:
@@ -124,18 +142,19 @@ class DataPhase(CommandLoop):
                 answer = given or _OK
             await self._think()
             if answer.raw is None:
-                flushed = await self._send(f"{answer.code} {answer.text}\r\n".encode())
+                settled = True
+                await self._say(f"{answer.code} {answer.text}\r\n".encode(), settle)
             else:
                 await self._send(answer.raw)
         finally:
-            self._replied(number, answer.code, flushed, fault)
-            self._context.counters.latency.observe(time.monotonic() - dot_s)
+            if not settled:
+                settle(False)
         if answer.then != "stay":
             await self._leave("fault", polite=answer.then == "close")
 
     def _replied(self, number: int, code: int, flushed: bool, fault: Fault | None) -> None:
         """Record and count how one stored mail was answered."""
-        self._record_soon(
+        self._record(
             "reply",
             mail=number,
             code=code,

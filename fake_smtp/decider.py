@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from fake_smtp import faults
 from fake_smtp.faults import Fault
 from fake_smtp.plan import Plan, PlanError, Rule, chance
 from fake_smtp.session import SessionState, Stage
+from fake_smtp.tally import OwnTally, Tally
 
 # What a server knows of a mail when it has to decide. The key is a header of the mail.
 _KNOWN: dict[str, frozenset[Stage]] = {
@@ -25,8 +27,7 @@ _KNOWN: dict[str, frozenset[Stage]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What is known of a mail at one stage. `name` is what its fate hangs on, and tells it from others."""
 
     name: str
@@ -50,23 +51,32 @@ class _Entry:
     number: int
     rule: Rule
     fault: Fault
-    decisions: int = 0
 
 
 class Decider:
-    """One plan, and how often its rules have been used since it came into force."""
+    """One plan in force."""
 
-    def __init__(self, plan: Plan, number: int = 0, phase: str | None = None, tls: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        number: int = 0,
+        phase: str | None = None,
+        tls: bool = False,
+        tally: Tally | None = None,
+    ) -> None:
         """Build every fault of the plan; `number` counts plans. Raises PlanError naming the rule.
 
         Without `tls` the sink does not offer STARTTLS, and a rule that waits for it would never hit.
+        Without a `tally` to share, the rules are counted for this process alone.
         """
         self.plan = plan
         self.number = number
         self.phase = phase
         self._began_s = time.monotonic()
         self._by_stage: dict[Stage, list[_Entry]] = defaultdict(list)
-        self._seen: dict[tuple[Stage, str], int] = defaultdict(int)
+        self._tally = tally or OwnTally()
+        self._counted: set[Stage] = set()
+        """Where it matters how often a mail was seen; counting costs, most of all with other processes."""
         for index, rule in enumerate(plan.rules):
             try:
                 fault = faults.make(rule.fault, rule.params)
@@ -78,21 +88,34 @@ class Decider:
             entry = _Entry(index, rule, fault)
             for stage in fault.stages:
                 self._by_stage[stage].append(entry)
+                if _hangs_on_sights(entry):
+                    self._counted.add(stage)
+
+    def asks(self, stage: Stage) -> bool:
+        """Whether any rule waits at this stage; most often none does."""
+        return stage in self._by_stage
 
     def decide(self, stage: Stage, session: SessionState, subject: Subject) -> Decision | None:
         """Return what hits this mail here, or None; the first rule that applies wins."""
         entries = self._by_stage.get(stage)
         if not entries:
             return None
-        self._seen[stage, subject.name] += 1
-        seen = self._seen[stage, subject.name]
+        seen = self._tally.seen(stage, subject.name) if stage in self._counted else 1
         for entry in entries:
             if not entry.fault.concerns(stage, session, self.number):
                 continue
-            if self._is_on(entry.rule) and self._applies(entry, subject, seen):
-                entry.decisions += 1
+            if self._is_on(entry.rule) and self._applies(entry, subject, seen) and self._may(entry):
                 return Decision(entry.fault, entry.number)
         return None
+
+    def close(self) -> None:
+        """Forget the counts; another plan is in force."""
+        self._tally.close()
+
+    def _may(self, entry: _Entry) -> bool:
+        """Use a rule, unless it was used up; asked last, because asking counts."""
+        limit = entry.rule.count
+        return limit is None or self._tally.try_use(entry.number, limit)
 
     def _is_on(self, rule: Rule) -> bool:
         if rule.phase is not None and rule.phase != self.phase:
@@ -105,8 +128,6 @@ class Decider:
     def _applies(self, entry: _Entry, subject: Subject, seen: int) -> bool:
         rule = entry.rule
         attempt = seen if subject.attempt is None else subject.attempt
-        if rule.count is not None and entry.decisions >= rule.count:
-            return False
         tries = rule.attempts if rule.attempts is not None else entry.fault.tries
         if tries is not None and seen > tries:
             return False
@@ -115,6 +136,12 @@ class Decider:
         if not _matches(rule, subject):
             return False
         return chance(self.plan.seed, entry.number, subject.name, attempt) < rule.probability
+
+
+def _hangs_on_sights(entry: _Entry) -> bool:
+    rule = entry.rule
+    limits = (rule.attempts, entry.fault.tries, rule.attempt)
+    return rule.probability < 1 or any(limit is not None for limit in limits)
 
 
 def _matches(rule: Rule, subject: Subject) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from fake_smtp import holes
+
 _SLICE_S = 0.005
 _CHUNK = 2**18
 
@@ -20,12 +22,12 @@ Take = Callable[[int, dict[str, Any]], None]
 
 
 class Follower:
-    """One evidence file, read from its beginning; `take` gets each record and where its line begins."""
+    """One evidence file, read from `at` on; `take` gets each record and where its line begins."""
 
-    def __init__(self, path: Path, take: Take) -> None:
+    def __init__(self, path: Path, take: Take, at: int = 0) -> None:
         self._path = path
         self._take = take
-        self._at = 0
+        self._at = at
         self._turn = asyncio.Lock()
 
     async def catch_up(self) -> None:
@@ -38,6 +40,7 @@ class Follower:
 
     def _next(self, file: Any) -> list[bytes]:
         """Return the next whole lines; none when the last one is still being written."""
+        self._at = holes.next_data(file.fileno(), self._at)
         file.seek(self._at)
         data = b""
         while b"\n" not in data and (more := file.read(_CHUNK)):

@@ -5,13 +5,11 @@ Reads the index and the raw mails; never the sockets, never the plan. Bad input 
 
 from __future__ import annotations
 
-import asyncio
-import json
 from urllib.parse import quote
 
 from aiohttp import web
 
-from fake_smtp.asked import PAGE, BadRequest, expected, query, refusal
+from fake_smtp.asked import BadRequest, expected, query, refusal
 from fake_smtp.capture import Capture
 from fake_smtp.index import Entry
 from fake_smtp.parts import Part, decoded, take_apart
@@ -36,7 +34,6 @@ class Inbox:
             web.get(r"/mails/{number:\d{1,15}}/raw", self.raw),
             web.get(r"/mails/{number:\d{1,15}}/attachments/{part:\d{1,4}}", self.attachment),
             web.post("/verify", self.verify),
-            web.get("/events", self.events),
         ]
 
     async def search(self, request: web.Request) -> web.Response:
@@ -62,7 +59,7 @@ class Inbox:
     async def show(self, request: web.Request) -> web.Response:
         """Show one mail: its envelope, headers, text, HTML, attachments and copies."""
         entry = self._entry(request)
-        headers, parts = take_apart(self._capture.read(entry.raw_at, entry.size))
+        headers, parts = take_apart(self._capture.raw(entry))
         files = _files(parts)
         shown = [part for part in parts if part not in files]
         return web.json_response(
@@ -82,13 +79,13 @@ class Inbox:
     async def raw(self, request: web.Request) -> web.Response:
         """Give one mail as it came."""
         entry = self._entry(request)
-        body = self._capture.read(entry.raw_at, entry.size)
+        body = self._capture.raw(entry)
         return web.Response(body=body, content_type="message/rfc822")
 
     async def attachment(self, request: web.Request) -> web.Response:
         """Give one attachment, always to be saved: what a mail carries is not run here."""
         entry = self._entry(request)
-        files = _files(take_apart(self._capture.read(entry.raw_at, entry.size))[1])
+        files = _files(take_apart(self._capture.raw(entry))[1])
         number = int(request.match_info["part"])
         if number >= len(files):
             raise web.HTTPNotFound(text=f"mail {entry.mail} has {len(files)} attachments")
@@ -119,46 +116,6 @@ class Inbox:
                 "corrupted": found.corrupted,
             }
         )
-
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """Follow new mails as Server-Sent Events; whoever reads too slowly is cut and may search."""
-        queue: asyncio.Queue[int] = asyncio.Queue(_QUEUE)
-
-        def listen(number: int) -> None:
-            if queue.full():
-                self._index.listeners.discard(listen)
-            else:
-                queue.put_nowait(number)
-
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-        )
-        await response.prepare(request)
-        self._index.listeners.add(listen)
-        try:
-            while listen in self._index.listeners or not queue.empty():
-                await response.write(await self._next_events(queue))
-        except ConnectionResetError:
-            # Whoever listened has gone; only a write can find that out.
-            pass
-        finally:
-            self._index.listeners.discard(listen)
-        return response
-
-    async def _next_events(self, queue: asyncio.Queue[int]) -> bytes:
-        """Wait for mails and return their events, together when there are many; a comment when none comes."""
-        try:
-            numbers = [await asyncio.wait_for(queue.get(), _BEAT_S)]
-        except TimeoutError:
-            # Finds out who has gone.
-            return b": still here\n\n"
-        while not queue.empty() and len(numbers) < PAGE:
-            numbers.append(queue.get_nowait())
-        events = [
-            f"id: {entry.mail}\nevent: mail\ndata: {json.dumps(entry.to_json())}\n\n"
-            for entry in self._index.some(numbers)
-        ]
-        return "".join(events).encode()
 
     def _entry(self, request: web.Request) -> Entry:
         entry = self._index.get(int(request.match_info["number"]))

@@ -12,9 +12,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
-from operator import attrgetter
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 _TEXT_MOST = 65536
 """Characters of a mail's text that can be searched."""
@@ -25,8 +24,7 @@ class IndexLost(Exception):
     """The copy could not be written (temporary disk full): it answers nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One stored mail; `at_s` is wall-clock time (s since the epoch), `recipients` a JSON list."""
 
     mail: int
@@ -42,6 +40,8 @@ class Entry:
     digest: str
     size: int
     raw_at: int
+    raw_file: str | None = None
+    """Where its bytes are; None: in the usual file."""
 
     copy: int = 1
     copies: int = 1
@@ -54,8 +54,8 @@ class Entry:
 
     def to_json(self) -> dict[str, object]:
         """Return it as the API shows it, without where it lies."""
-        shown = asdict(self)
-        del shown["raw_at"]
+        shown = self._asdict()
+        del shown["raw_at"], shown["raw_file"]
         return {**shown, "recipients": json.loads(self.recipients)}
 
 
@@ -97,8 +97,7 @@ class Verification:
         return not (self.missing or self.duplicated or self.unexpected or self.corrupted)
 
 
-_COLUMNS = tuple(field.name for field in fields(Entry) if field.name not in ("copy", "copies"))
-_values: Callable[[Entry], tuple[object, ...]] = attrgetter(*_COLUMNS)
+_COLUMNS = Entry._fields[:-2]
 # Only names and marks of ours become part of a statement.
 _INSERT = f"INSERT OR REPLACE INTO mails VALUES ({', '.join('?' * (len(_COLUMNS) + 2))})"  # noqa: S608
 _MOST_COPIES = 1000
@@ -112,7 +111,8 @@ _SCHEMA = (
     "CREATE TABLE receipts (message_id PRIMARY KEY, copies) WITHOUT ROWID",
     "CREATE TABLE totals (duplicates)",
     "INSERT INTO totals VALUES (0)",
-    "CREATE TRIGGER again AFTER UPDATE ON receipts BEGIN UPDATE totals SET duplicates = duplicates + 1; END",
+    "CREATE TRIGGER again AFTER UPDATE ON receipts WHEN new.copies > old.copies "
+    "BEGIN UPDATE totals SET duplicates = duplicates + 1; END",
 )
 _CONDITIONS = {
     "key": "name = ? AND key IS NOT NULL",
@@ -143,7 +143,7 @@ class Index:
 
     def add(self, entry: Entry, text: str) -> None:
         """Take one mail; cheap, because rows are written when somebody asks, or some at a time."""
-        self._waiting.append((*_values(entry), entry.name, text[:_TEXT_MOST]))
+        self._waiting.append((*entry[:-2], entry.name, text[:_TEXT_MOST]))
         if len(self._waiting) >= _BATCH:
             with suppress(IndexLost):
                 self._flush()
@@ -224,6 +224,20 @@ class Index:
         self._flush()
         rows = [(number,) for number in numbers]
         return self._db.executemany("DELETE FROM mails WHERE mail = ?", rows).rowcount if rows else 0
+
+    def trim(self, upto: int, message_ids: Iterable[str]) -> None:
+        """Forget all mails up to this number, and in the receipts a copy of each of these Message-IDs."""
+        self._flush()
+        gone = [(_clean(message_id),) for message_id in message_ids]
+        try:
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM mails WHERE mail <= ?", (upto,))
+            self._db.executemany("UPDATE receipts SET copies = copies - 1 WHERE message_id = ?", gone)
+            self._db.executemany("DELETE FROM receipts WHERE message_id = ? AND copies < 1", gone)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._lost = str(error)
+            self._flush()
 
     def close(self) -> None:
         """Give the temporary file back."""

@@ -65,14 +65,13 @@ class RecordedSession(SMTP):
         self._context.counters.open_sessions += 1
         self._connections.add(self)
         self._handler_coroutine.add_done_callback(self._finished)
-        self._record_soon("session_begin", peer=self.state.peer)
+        self._record("session_begin", peer=self.state.peer)
 
     def _record(self, event: str, **fields: Any) -> None:
-        """Write a record of this session, and with it what has been said since the last one."""
-        self._context.capture.record(event, session=self.state.number, **fields, **self._said())
+        """Write a record of this session, and with it what has been said since the last one.
 
-    def _record_soon(self, event: str, **fields: Any) -> None:
-        """Write a record that nobody's reply waits for, at the latest after `_SOON_S`."""
+        It is on disk before anything leaves the sink that could rest on it, at the latest after `_SOON_S`.
+        """
         if self._context.capture.record_later(event, session=self.state.number, **fields, **self._said()):
             self.loop.call_later(_SOON_S, self._context.flush)
 
@@ -91,7 +90,8 @@ class RecordedSession(SMTP):
         return cast("asyncio.Transport", self.transport)
 
     def cut(self, how: How) -> asyncio.Task[None]:
-        """End the session at once, without a word; return the task to wait for."""
+        """End the session at once, without another word; return the task to wait for."""
+        self._context.outbox.flush()
         if self.state.how is None:
             self.state.how = how
         if self.transport is not None:
@@ -102,6 +102,7 @@ class RecordedSession(SMTP):
 
     async def _leave(self, how: How, polite: bool = False) -> None:
         """End the session from inside its own task; does not return."""
+        self._context.outbox.flush()
         self.state.how = self.state.how or how
         assert self._handler_coroutine is not None
         if polite and self.transport is not None:
@@ -127,8 +128,8 @@ class RecordedSession(SMTP):
             self._timeout_handle.cancel()
         try:
             if self._in_data:
-                self._record_soon("aborted", stage="data", why=_WHY_ABORTED[how])
-            self._record_soon(
+                self._record("aborted", stage="data", why=_WHY_ABORTED[how])
+            self._record(
                 "session_end",
                 tls=state.tls,
                 auth=state.auth,

@@ -26,7 +26,7 @@ class Mailpit:
     """The handlers of one sink."""
 
     def __init__(self, context: Context) -> None:
-        self._counters = context.counters
+        self._all_counters = context.all_counters
         self._capture = context.capture
         self._index = context.capture.index
         self._begun_s = time.monotonic()
@@ -73,6 +73,7 @@ class Mailpit:
     async def info(self, _request: web.Request) -> web.Response:
         """Tell about the sink in the words of Mailpit."""
         total, newest = self._total(), self._index.search(Query(), 1)
+        counters = await self._all_counters()
         return web.json_response(
             {
                 "Version": "fake_smtp",
@@ -86,8 +87,8 @@ class Mailpit:
                     "Uptime": int(time.monotonic() - self._begun_s),
                     "Memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                     "MessagesDeleted": self._deleted,
-                    "SMTPAccepted": self._counters.stored,
-                    "SMTPAcceptedSize": self._counters.received_bytes,
+                    "SMTPAccepted": counters.stored,
+                    "SMTPAcceptedSize": counters.received_bytes,
                     "SMTPRejected": 0,
                     "SMTPIgnored": 0,
                 },
@@ -110,7 +111,7 @@ class Mailpit:
         shown, total = [], self._total()
         fit = total if fit is None else fit
         for entry in listed:
-            shown.append(Letter(entry, self._capture.read(entry.raw_at, entry.size)).summary())
+            shown.append(Letter(entry, self._capture.raw(entry)).summary())
             # A long page must not keep SMTP waiting.
             await asyncio.sleep(0)
         return web.json_response(

@@ -57,7 +57,7 @@ class MailpitMail:
         headers = {**_QUIET, "Content-Type": "text/plain; charset=utf-8"}
         if request.query.get("dl") == "1":
             headers["Content-Disposition"] = f'attachment; filename="{entry.mail}.eml"'
-        return web.Response(body=self._capture.read(entry.raw_at, entry.size), headers=headers)
+        return web.Response(body=self._capture.raw(entry), headers=headers)
 
     async def part(self, request: web.Request) -> web.Response:
         """Give one part of a mail, decoded."""
@@ -95,7 +95,7 @@ class MailpitMail:
         return entry
 
     def _letter(self, entry: Entry) -> Letter:
-        return Letter(entry, self._capture.read(entry.raw_at, entry.size))
+        return Letter(entry, self._capture.raw(entry))
 
 
 def _described(part: Part) -> dict[str, str]:

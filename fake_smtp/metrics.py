@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -48,6 +49,7 @@ class Counters:
     sessions: int = 0
     open_sessions: int = 0
     stored: int = 0
+    trimmed: int = 0
     replied: int = 0
     aborted_after_store: int = 0
     auth_ok: int = 0
@@ -72,14 +74,37 @@ class Counters:
         )
         return {name: getattr(self, name) for name in names}
 
+    def dump(self) -> dict[str, Any]:
+        """Return everything as JSON data, for `add` in another process."""
+        whole = {name: getattr(self, name) for name in _WHOLE}
+        ended = [[*how, count] for how, count in self.ended.items()]
+        latency = [self.latency.counts, self.latency.sum_s]
+        return {**whole, "faults": self.faults, "ended": ended, "latency": latency}
+
+    def add(self, dumped: dict[str, Any]) -> None:
+        """Add what another process has counted."""
+        for name in _WHOLE:
+            setattr(self, name, getattr(self, name) + dumped[name])
+        for fault, count in dumped["faults"].items():
+            self.faults[fault] += count
+        for stage, how, count in dumped["ended"]:
+            self.ended[stage, how] += count
+        counts, sum_s = dumped["latency"]
+        self.latency.counts = list(map(add, self.latency.counts, counts))
+        self.latency.sum_s += sum_s
+
+
+_WHOLE = tuple(one.name for one in fields(Counters) if one.default == 0)
+"""The counters that are one number each."""
+
 
 class _Figures(Collector):
-    def __init__(self, counters: Counters, duplicates: Callable[[], int]) -> None:
-        self._counters, self._duplicates = counters, duplicates
+    def __init__(self, duplicates: Callable[[], int], evidence: Callable[[], int]) -> None:
+        self.counters, self._duplicates, self._evidence = Counters(), duplicates, evidence
 
     def collect(self) -> Iterator[Metric]:
         """Build the families from the counters at the moment of the scrape."""
-        now = self._counters
+        now = self.counters
         yield CounterMetricFamily("sink_sessions", "SMTP sessions begun.", value=now.sessions)
         yield GaugeMetricFamily("sink_open_sessions", "SMTP sessions open now.", value=now.open_sessions)
         ended = CounterMetricFamily(
@@ -93,6 +118,14 @@ class _Figures(Collector):
             "sink_duplicates",
             "Mails stored whose Message-ID had been stored before, also by an earlier sink in this folder.",
             value=self._duplicates(),
+        )
+        yield CounterMetricFamily(
+            "sink_mails_trimmed", "Mails forgotten because of a retention limit.", value=now.trimmed
+        )
+        yield GaugeMetricFamily(
+            "sink_evidence_bytes",
+            "Disk space that deliveries.jsonl and mails.raw take.",
+            value=self._evidence(),
         )
         yield HistogramMetricFamily(
             "sink_reply_seconds",
@@ -122,11 +155,13 @@ class _Figures(Collector):
 class Exposition:
     """Renders the counters for Prometheus."""
 
-    def __init__(self, counters: Counters, duplicates: Callable[[], int]) -> None:
-        """`duplicates` tells how many there are now."""
+    def __init__(self, duplicates: Callable[[], int], evidence: Callable[[], int]) -> None:
+        """`duplicates` tells how many there are now, `evidence` how many bytes of the disk it takes."""
         self._registry = CollectorRegistry()
-        self._registry.register(_Figures(counters, duplicates))
+        self._figures = _Figures(duplicates, evidence)
+        self._registry.register(self._figures)
 
-    def text(self) -> bytes:
-        """Return the scrape in Prometheus text format 0.0.4."""
+    def text(self, counters: Counters) -> bytes:
+        """Return the scrape of these counters in Prometheus text format 0.0.4."""
+        self._figures.counters = counters
         return generate_latest(self._registry)

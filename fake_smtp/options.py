@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from typing import Any, NoReturn
 from fake_smtp.decider import Decider
 from fake_smtp.plan import Plan, PlanError
 
+ADHOC = "adhoc"
+"""The run of a sink that stands for itself, outside any experiment."""
 CA_FILE = "tls-ca.pem"
 USAGE = 64
 ENVIRONMENT = 3
+MOST_PROCESSES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ class Options:
     loop: str
     stop_with_stdin: bool
     plan: Plan
+    processes: int = 1
+    keep_mails: int | None = None
+    keep_s: float | None = None
+    keep_bytes: int | None = None
+
+    @property
+    def forgets(self) -> bool:
+        """Whether there is a retention limit."""
+        return (self.keep_mails, self.keep_s, self.keep_bytes) != (None, None, None)
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,7 +82,18 @@ def parse(argv: Sequence[str] | None = None) -> Options:
         Decider(given.plan, tls=given.tls)
     except PlanError as error:
         parser.error(f"--plan: {error}")
-    return Options(**{**vars(given), "password": password})
+    options = Options(**{**vars(given), "password": password})
+    if options.forgets:
+        _check_retention(parser, options)
+    return options
+
+
+def _check_retention(parser: Parser, options: Options) -> None:
+    limits = "--keep-mails, --keep-s and --keep-bytes"
+    if options.run != ADHOC:
+        parser.error(f"{limits} forget mails, and a run with a name (--run {options.run}) is kept whole")
+    if options.processes > 1:
+        parser.error(f"{limits} do not go with --processes above 1 yet")
 
 
 def _parser() -> Parser:
@@ -92,9 +116,9 @@ def _parser() -> Parser:
     add(
         "--run",
         type=_run_id,
-        default="adhoc",
+        default=ADHOC,
         metavar="RUN-ID",
-        help="run id in every record (default adhoc)",
+        help=f"run id in every record (default {ADHOC})",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     add("--smtp-port", type=_port, default=0, metavar="PORT", help="0: a free one (default)")
@@ -133,6 +157,13 @@ def _parser() -> Parser:
         help=f"offer STARTTLS, with a certificate made at start; its CA is OUT/{CA_FILE}",
     )
     add(
+        "--processes",
+        type=_processes,
+        default=1,
+        metavar="N",
+        help="processes that take mails, on the one port (default 1: the sink itself)",
+    )
+    add(
         "--loop",
         choices=("auto", "asyncio"),
         default="auto",
@@ -154,7 +185,24 @@ def _parser() -> Parser:
         metavar="FILE",
         help="JSON file with the faults to begin with, as for PUT /plan (default: an honest server)",
     )
+    _add_retention(add)
     return parser
+
+
+def _add_retention(add: Callable[..., None]) -> None:
+    add("--keep-mails", type=_count, metavar="N", help="forget the oldest mails above N (default: keep all)")
+    add(
+        "--keep-s",
+        type=_seconds(above=0),
+        metavar="S",
+        help="forget mails that are older (default: keep all)",
+    )
+    add(
+        "--keep-bytes",
+        type=_size,
+        metavar="BYTES",
+        help="forget the oldest mails while the evidence is longer (default: keep all)",
+    )
 
 
 def _plan(path: str) -> Plan:
@@ -186,6 +234,20 @@ def _run_id(text: str) -> str:
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of mails from 1")
+    return int(text)
+
+
+def _processes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to {MOST_PROCESSES}")
+    if int(text) > 1 and not hasattr(socket, "SO_REUSEPORT"):
+        raise argparse.ArgumentTypeError("several cannot share a port on this platform (no SO_REUSEPORT)")
     return int(text)
 
 

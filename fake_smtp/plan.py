@@ -7,7 +7,6 @@ the same seed and the same mails give the same decisions, whatever the interleav
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +72,7 @@ class Rule:
         probability = rule.get("probability", 1.0)
         if isinstance(probability, bool) or not isinstance(probability, int | float):
             raise PlanError(f"{where}: 'probability' must be a number from 0 to 1, not {probability!r}")
-        if not math.isfinite(probability) or not 0 <= probability <= 1:
+        if not 0 <= probability <= 1:
             raise PlanError(f"{where}: 'probability' must be from 0 to 1, not {probability!r}")
         params = rule.get("params", {})
         if not isinstance(params, dict):
@@ -166,11 +165,15 @@ def _window(from_s: object, until_s: object, where: str) -> tuple[float | None, 
     return first, last
 
 
+_LATEST_S = 1e12
+"""Seconds; a number that no float holds could not even be compared with the time."""
+
+
 def _seconds(value: object, what: str) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:  # type: ignore[arg-type, operator]
+    if not number or not 0 <= value <= _LATEST_S:  # type: ignore[operator]
         raise PlanError(f"{what} must be seconds since the plan was set, or null, not {value!r}")
     return float(value)  # type: ignore[arg-type]
 

@@ -49,7 +49,7 @@ class Reader:
             await self._more()
         line = bytes(self._data[: end + 1])
         del self._data[: end + 1]
-        return None if too_long or end >= LINE_LIMIT else line
+        return None if too_long or end > LINE_LIMIT else line
 
     async def some(self) -> bytearray:
         """Return all that is there, at least one byte."""

@@ -6,6 +6,7 @@ lines of a session begin, so that memory stays flat; the words themselves stay i
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,18 +14,20 @@ from typing import Any
 
 import orjson
 
+from fake_smtp import holes
 from fake_smtp.follower import Follower
 
 _SHOWN = 500
 """Lines at the beginning and at the end of a session that are shown."""
 _AT_END = ("tls", "auth", "stage", "mails", "bytes_in", "fault", "how")
+_BATCH = 200
 Record = dict[str, Any]
 
 
 class Sessions:
     """What can be asked about sessions; for one thread."""
 
-    def __init__(self, deliveries: Path, flush: Callable[[], None]) -> None:
+    def __init__(self, deliveries: Path, flush: Callable[[], object]) -> None:
         """`flush` puts what the sink still holds back into the file."""
         self._path, self._flush = deliveries, flush
         self._follower = Follower(deliveries, self._take)
@@ -64,6 +67,20 @@ class Sessions:
         self._db.executemany("INSERT OR IGNORE INTO lines VALUES (?, ?)", self._lines)
         self._db.execute("COMMIT")
         self._lines.clear()
+        while self._drop_some():
+            await asyncio.sleep(0)
+
+    def _drop_some(self) -> bool:
+        """Forget sessions whose lines have been given back to the file system; return whether any were."""
+        begin = holes.begin(self._path)
+        oldest = self._db.execute("SELECT session, first FROM sessions ORDER BY session LIMIT ?", (_BATCH,))
+        gone = [(session,) for session, first in oldest if first < begin]
+        if gone:
+            self._db.execute("BEGIN")
+            self._db.executemany("DELETE FROM sessions WHERE session = ?", gone)
+            self._db.executemany("DELETE FROM lines WHERE session = ?", gone)
+            self._db.execute("COMMIT")
+        return bool(gone)
 
     def _take(self, at: int, record: Record) -> None:
         number, event = record.get("session"), record.get("event")
@@ -102,8 +119,10 @@ class Sessions:
     def _record(self, at: int) -> Record:
         with self._path.open("rb") as file:
             file.seek(at)
+            # Given back meanwhile: what is there now could be a line of gigabytes.
+            line = file.readline() if file.peek(1)[:1] == b"{" else b""
             try:
-                record = orjson.loads(file.readline())
+                record = orjson.loads(line)
             except ValueError:
                 return {}
         return record if isinstance(record, dict) else {}

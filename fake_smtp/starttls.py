@@ -60,7 +60,7 @@ class Securable(DataPhase):
             await self._leave("closed")
             return
         assert secure is not None
-        self._plain_transport, self.transport = self._wire(), secure
+        self._plain_transport, self.transport, self._fd = self._wire(), secure, None
         secure.set_write_buffer_limits(0)
         self._input.transport = secure
         holders: tuple[Any, ...] = (self, self._reader, self._writer)

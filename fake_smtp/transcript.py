@@ -6,7 +6,9 @@ Filled by the connection as it reads and answers. Never holds a password, nor wh
 from __future__ import annotations
 
 import re
+import string
 import time
+from functools import lru_cache
 
 Line = tuple[int, str, str] | tuple[int, str, str, int]
 """Microseconds since the session began, who ("C", "S", or "!" for the sink itself), what; and 0 behind it
@@ -15,6 +17,7 @@ when it did not all leave."""
 _LONGEST = 512
 _FULL = 200
 _LOGIN = re.compile(rb"(\S+ +\S+)( +\S.*)?", re.DOTALL)
+_BEFORE_LOGIN = b"aA" + string.whitespace.encode()
 
 
 class Transcript:
@@ -33,8 +36,9 @@ class Transcript:
 
     def heard(self, line: bytes) -> None:
         """Note a command; what follows `AUTH PLAIN` is a secret."""
-        if line.lstrip()[:4].upper() == b"AUTH" and (login := _LOGIN.fullmatch(line.strip())):
-            line = login[1] + (b" ***" if login[2] else b"")
+        if line[:1] in _BEFORE_LOGIN and line.lstrip()[:4].upper() == b"AUTH":
+            login = _LOGIN.fullmatch(line.strip())
+            line = login[1] + (b" ***" if login[2] else b"") if login else line
         self._note("C", line)
 
     def heard_secret(self) -> None:
@@ -51,7 +55,7 @@ class Transcript:
 
     def said(self, data: bytes, flushed: bool) -> None:
         """Note a reply, and whether all of it left."""
-        line = ((time.monotonic_ns() - self._began_ns) // 1000, "S", _text(data))
+        line = ((time.monotonic_ns() - self._began_ns) // 1000, "S", _reply_text(data))
         self._lines.append(line if flushed else (*line, 0))
 
     def take(self) -> list[Line]:
@@ -66,3 +70,7 @@ class Transcript:
 def _text(data: bytes) -> str:
     shown = data[:_LONGEST].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
     return shown if len(data) <= _LONGEST else f"{shown}... ({len(data)} bytes)"
+
+
+_reply_text = lru_cache(256)(_text)
+"""A server says the same few things again and again."""

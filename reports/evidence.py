@@ -139,6 +139,7 @@ def stream(path: Path, problems: list[str]) -> Iterator[Record]:
     """
     expected: dict[str, int] = {}
     unread = gaps = 0
+    trimmed = False
     try:
         for number, line in enumerate(_lines(path, problems), start=1):
             record = _parse(line)
@@ -153,15 +154,21 @@ def stream(path: Path, problems: list[str]) -> Iterator[Record]:
                 if gaps <= MAX_PROBLEMS:
                     problems.append(f"{path.name}: writer {writer}: record {seq} stands where {due} belongs")
             expected[writer] = seq + 1
+            trimmed = trimmed or record["event"] == "trimmed"
             yield record
     except OSError as error:
         problems.append(f"{path.name}: cannot be read: {error.strerror or error}")
+    if trimmed:
+        problems.append(f"{path.name}: a retention limit has made the sink forget mails")
     if (more := max(0, unread - MAX_PROBLEMS) + max(0, gaps - MAX_PROBLEMS)) > 0:
         problems.append(f"{path.name}: {more} more problems of these kinds")
 
 
 def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
     with path.open("rb") as file:
+        if begin := _begin(file.fileno()):
+            problems.append(f"{path.name}: the first {begin} bytes were given back to the disk")
+            file.seek(begin)
         for line in file:
             if line.endswith(b"\n"):
                 yield line
@@ -169,6 +176,15 @@ def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
                 problems.append(
                     f"{path.name}: the last line is truncated ({len(line)} bytes without a line end)"
                 )
+
+
+def _begin(fd: int) -> int:
+    """Where the data begins: a hole of gigabytes must not be read as one line."""
+    try:
+        return os.lseek(fd, 0, os.SEEK_DATA)
+    except OSError:
+        # Empty, or on a file system without holes.
+        return 0
 
 
 _LATEST_NS = 2**63  # anything later is no clock

@@ -161,3 +161,5 @@ class Sessions:
     abnormal: int = 0
     bytes_in: int = 0
     settled_bytes: int = 0
+    encrypted: int = 0
+    """How many of them went over to TLS."""

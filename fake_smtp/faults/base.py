@@ -6,7 +6,6 @@ whether it is its turn, never stores and never writes to the socket: it returns 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -106,7 +105,7 @@ MAX_DELAY_S = 3600.0
 def check_seconds(fault: str, params: Mapping[str, Any], name: str) -> None:
     """Check a number of seconds, from 0 to an hour. Raises PlanError."""
     value = params[name]
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value <= MAX_DELAY_S:
         raise PlanError(f"{fault}: {name!r} must be seconds from 0 to {MAX_DELAY_S:g}, not {value!r}")
 

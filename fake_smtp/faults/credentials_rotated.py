@@ -21,7 +21,7 @@ class CredentialsRotated(Fault):
     def check(self) -> None:
         """Both must be words."""
         for name, value in self.params.items():
-            if not isinstance(value, str) or not value:
+            if not isinstance(value, str) or not value or value != value.encode("utf-8", "replace").decode():
                 raise PlanError(f"{self.name}: {name!r} must be a text that is not empty, not {value!r}")
 
     @property

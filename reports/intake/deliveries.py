@@ -61,6 +61,7 @@ class Deliveries:
         self.open.discard((record["writer"], words(record["session"])))
         totals.ended += 1
         totals.bytes_in += bytes_in
+        totals.encrypted += record.get("tls") is not None
         # A killed worker's connection ends as `closed`, and may take bytes along that nobody read.
         if how != "quit":
             totals.abnormal += 1

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -221,10 +221,12 @@ def check_evidence(out: Path) -> None:
     ended = [one["session"] for one in found.records if one["event"] == "session_end"]
     assert sorted(begun) == sorted(ended), "one end for each session"
     assert len(set(begun)) == len(begun)
+    own: dict[int, list[str]] = defaultdict(list)
+    for one in found.records:
+        own[one.get("session", 0)].append(one["event"])
     for session in begun:
-        own = [one["event"] for one in found.records if one.get("session") == session]
-        assert own[0] == "session_begin"
-        assert own[-1] == "session_end"
+        assert own[session][0] == "session_begin"
+        assert own[session][-1] == "session_end"
     # Every 354 ends in a mail, a refusal or an abort, or in a lie.
     data = Counter(
         one["event"] for one in found.records if one.get("stage") in ("data", "dot") or "mail" in one

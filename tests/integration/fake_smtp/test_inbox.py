@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import time
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -165,6 +166,10 @@ def test_new_mails_are_told_as_they_come(sink: Sink) -> None:
         if line.startswith(b"data: "):
             told.append(json.loads(line[6:])["key"])
     assert told == ["a", "b"]
+    # A sink that stops does not wait for whoever follows.
+    began = time.monotonic()
+    assert sink.stop() == (0, "")
+    assert time.monotonic() - began < 1
     connection.close()
 
 

@@ -64,7 +64,7 @@ def test_think_time_is_before_each_reply_and_after_the_disk(start_sink) -> None:
     sink.until("reply")
     stored, reply = sink.records("stored", "reply")
     assert reply["flushed"] is True
-    assert reply["mono_ns"] - stored["mono_ns"] >= 0.3e9
+    assert reply["mono_ns"] - stored["mono_ns"] >= 0.29e9  # libuv counts from the beginning of its turn
 
 
 def test_a_client_that_reads_no_replies_is_cut_and_not_called_answered(start_sink) -> None:

@@ -90,7 +90,7 @@ def test_a_reply_that_the_kernel_did_not_take_whole_is_not_flushed(context, monk
         connection = Connection(context, set())
         connection.state = SessionState(1, "peer")
         monkeypatch.setattr(Connection, "_send", half_sent)
-        await connection._reply(1, Subject("key"))
+        await connection._reply(1, lambda: Subject("key"))
 
     asyncio.run(run())
     context.flush()

@@ -1,0 +1,1 @@
+"""Attacks on a running sink, over SMTP and over its control port: `python -m tests.fuzz --help`."""
