@@ -84,7 +84,7 @@ class Crew:
     async def settle(self) -> None:
         """Return when all that any of them has decided to store is on disk. Raises WorkerGoneError.
 
-        A worker that stands still between its decision and its disk keeps this waiting: until it goes on nobody
+        A worker that stands still before its disk keeps this waiting: until it goes on nobody
         may be told that its mail is not stored.
         """
         await self._all("settle")
