@@ -9,6 +9,7 @@ died.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -22,8 +23,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
 from fake_smtp import table
-from fake_smtp.capture import FolderInUseError
 from fake_smtp.crew import Crew
+from fake_smtp.folder import FolderInUseError
 from fake_smtp.hand import WorkerGoneError
 from fake_smtp.loops import LOOPS
 from fake_smtp.options import ENVIRONMENT, Options, Parser, parse
@@ -89,6 +90,9 @@ async def _run(options: Options, crew: Crew | None) -> int:
         # The sink has said which one, and how.
         await sink.stop()
         return ENVIRONMENT
+    # What is here now stays; and what a mail leaves behind is seldom a cycle.
+    gc.freeze()
+    gc.set_threshold(20_000)
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await sink.stopping.wait()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from fake_smtp.index import Expected, Query
+from fake_smtp.entries import Expected, Query
 from reports.evidence import content_digest
 
 _MOST = 1000

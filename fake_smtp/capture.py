@@ -6,7 +6,6 @@ kernel and survives SIGKILL. Never rewrites; only `trim` forgets, and `retention
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -14,43 +13,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from fake_smtp import holes
-from fake_smtp.index import Entry, Index, IndexLost
+from fake_smtp.entries import Entry
+from fake_smtp.folder import RAW, RAWS, lock
+from fake_smtp.index import Index, IndexLost
 from fake_smtp.message import Mail, parse
 from fake_smtp.session import SessionState
 from reports.evidence import DELIVERIES, Appender
 
-RAW = "mails.raw"
-RAWS = "mails*.raw"
-"""All of them, when several processes store mails."""
-
-
-class FolderInUseError(Exception):
-    """Another sink writes to this folder."""
-
 
 class EvidenceError(Exception):
     """The disk refused evidence. Not an OSError: those are what a vanishing client raises."""
-
-
-def lock(out: Path) -> int:
-    """Open the raw mails of a folder, made when missing, and keep other sinks out while they are open.
-
-    Raises OSError and FolderInUseError.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    raw = open_raw(out / RAW)
-    try:
-        fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(raw)
-        raise FolderInUseError(f"another sink is writing to {out}") from None
-    return raw
-
-
-def open_raw(path: Path) -> int:
-    """Open a file of raw mails, made when missing. Raises OSError."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 class Capture:
@@ -85,12 +60,12 @@ class Capture:
 
     def record(self, event: str, **fields: Any) -> None:
         """Write one record, after all that waits."""
-        self._log.append_later(event, **fields)
+        self._log.append_later(event, fields)
         self.flush()
 
-    def record_later(self, event: str, **fields: Any) -> bool:
+    def record_later(self, event: str, fields: dict[str, Any]) -> bool:
         """Keep a record for the next write; return whether somebody must see to it that there is one."""
-        return self._log.append_later(event, **fields)
+        return self._log.append_later(event, fields)
 
     def flush(self) -> None:
         """Put on disk what waits: mails first, then the records that speak of them.
@@ -132,8 +107,7 @@ class Capture:
         }
         if self._raw_file is not None:
             stored["raw_file"] = self._raw_file
-        said = session.transcript.take()
-        self.record_later("stored", **stored, said=said)
+        self.record_later("stored", {**stored, "said": session.transcript.take()})
         self._mails = number
         self._remember(stored, mail)
         return number
@@ -271,7 +245,7 @@ class Capture:
             message_id=stored["message_id"],
             attempt=stored["attempt"],
             sender=stored["sender"],
-            recipients=json.dumps(stored["to"], ensure_ascii=False),
+            recipients=_listed(stored["to"]),
             subject=mail.subject,
             digest=stored["digest"],
             size=stored["size"],
@@ -279,3 +253,11 @@ class Capture:
             raw_file=stored.get("raw_file"),
         )
         self.index.add(entry, mail.text)
+
+
+def _listed(recipients: list[str]) -> str:
+    try:
+        return orjson.dumps(recipients).decode()
+    except TypeError:
+        # An address in no known encoding.
+        return json.dumps(recipients, ensure_ascii=False)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import requests
 
-from fake_smtp.index import Verification
+from fake_smtp.entries import Verification
 from fake_smtp.plan import Plan, Rule
 from fake_smtp.process import SinkError, SinkProcess
 

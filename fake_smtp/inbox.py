@@ -11,7 +11,7 @@ from aiohttp import web
 
 from fake_smtp.asked import BadRequest, expected, query, refusal
 from fake_smtp.capture import Capture
-from fake_smtp.index import Entry
+from fake_smtp.entries import Entry
 from fake_smtp.parts import Part, decoded, take_apart
 
 _QUEUE = 1000

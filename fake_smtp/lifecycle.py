@@ -9,13 +9,13 @@ import asyncio
 import time
 from typing import Any, cast
 
-from aiosmtpd.smtp import SMTP, Session
+from aiosmtpd.smtp import Session
 
 from fake_smtp.capture import EvidenceError
 from fake_smtp.context import Context
 from fake_smtp.reader import Reader
 from fake_smtp.session import How, SessionState
-from fake_smtp.stock import QuietSession, pattern
+from fake_smtp.stock import FrugalSMTP, QuietSession
 
 _WHY_ABORTED: dict[How, str] = {
     "closed": "peer gone in DATA",
@@ -30,18 +30,13 @@ _WHY_ABORTED: dict[How, str] = {
 _SOON_S = 0.002
 
 
-class RecordedSession(SMTP):
+class RecordedSession(FrugalSMTP):
     """A connection of which everything is written down, and which never outlives its limits."""
 
     def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
-        loop, options = asyncio.get_running_loop(), context.options
-        self.__dict__.update(pattern())
-        # Of asyncio's two streams only the writer is used.
-        asyncio.StreamReaderProtocol.__init__(
-            self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop
-        )
+        super().__init__(asyncio.get_running_loop())
+        options = context.options
         self._input = Reader()
-        self.loop = loop
         self.data_size_limit = options.max_size
         self._timeout_duration = options.idle_limit_s
         # Set afterwards: asked for in __init__, it warns about AUTH without TLS for each connection.
@@ -72,12 +67,12 @@ class RecordedSession(SMTP):
 
         It is on disk before anything leaves the sink that could rest on it, at the latest after `_SOON_S`.
         """
-        if self._context.capture.record_later(event, session=self.state.number, **fields, **self._said()):
-            self.loop.call_later(_SOON_S, self._context.flush)
-
-    def _said(self) -> dict[str, Any]:
+        fields["session"] = self.state.number
         said = self.state.transcript.take()
-        return {"said": said} if said else {}
+        if said:
+            fields["said"] = said
+        if self._context.capture.record_later(event, fields):
+            self.loop.call_later(_SOON_S, self._context.flush)
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives."""

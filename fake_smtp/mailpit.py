@@ -13,7 +13,7 @@ import time
 from aiohttp import web
 
 from fake_smtp.context import Context
-from fake_smtp.index import Entry, Query
+from fake_smtp.entries import Entry, Query
 from fake_smtp.mailpit_asked import before, found, numbers, whole
 from fake_smtp.mailpit_mail import MailpitMail
 from fake_smtp.mailpit_query import EVERYTHING

@@ -10,7 +10,8 @@ import re
 
 from aiohttp import web
 
-from fake_smtp.index import Entry, Index
+from fake_smtp.entries import Entry
+from fake_smtp.index import Index
 from fake_smtp.mailpit_query import SearchError, find, moment
 
 NUMBER = re.compile(r"[1-9][0-9]{0,14}")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from fake_smtp.capture import Capture
-from fake_smtp.index import Entry, Query
+from fake_smtp.entries import Entry, Query
 from fake_smtp.mailpit_asked import NUMBER, found
 from fake_smtp.mailpit_shapes import Letter
 from fake_smtp.parts import Part

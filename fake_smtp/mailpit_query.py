@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from fake_smtp.index import Entry, Index, Query
+from fake_smtp.entries import Entry, Query
+from fake_smtp.index import Index
 
 EVERYTHING = 10**9
 """More mails than an inbox holds."""

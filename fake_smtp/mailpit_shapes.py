@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
-from fake_smtp.index import Entry
+from fake_smtp.entries import Entry
 from fake_smtp.parts import Part, decoded, safely, stripped, take_apart
 
 _SNIPPET = 200

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _MOST = 32
 """Replies that wait for each other at most."""
@@ -22,13 +21,12 @@ class Mouth(Protocol):
         """Give a reply to the kernel, and settle it when it is known what became of it."""
 
 
-@dataclass(slots=True)
-class Reply:
-    """Bytes for one client, and who wants to know whether all of them reached the kernel."""
+class Reply(NamedTuple):
+    """Bytes for one client, and who else wants to know whether all of them reached the kernel."""
 
     mouth: Mouth
     data: bytes
-    settle: Callable[[bool], None]
+    settle: Callable[[bool], None] | None = None
 
 
 class Outbox:
@@ -47,10 +45,14 @@ class Outbox:
         if len(self._waiting) >= _MOST:
             self.flush()
 
-    def flush(self) -> None:
-        """Secure the evidence, and let everything leave. Without evidence nobody hears anything."""
+    def flush(self) -> bool:
+        """Secure the evidence, and let everything leave; return whether anything may.
+
+        Without evidence nobody hears anything.
+        """
         secured = self._secure()
         waiting, self._waiting = self._waiting, []
         if secured:
             for reply in waiting:
                 reply.mouth.speak(reply)
+        return secured

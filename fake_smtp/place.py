@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fake_smtp.capture import FolderInUseError, lock
+from fake_smtp.folder import FolderInUseError, lock
 from fake_smtp.options import Options
 
 if TYPE_CHECKING:

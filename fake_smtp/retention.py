@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 
 from fake_smtp import holes
-from fake_smtp.capture import RAW, Capture
+from fake_smtp.capture import Capture
+from fake_smtp.folder import RAW
 from fake_smtp.front import Front, Oldest
 from fake_smtp.metrics import Counters
 from fake_smtp.options import Options

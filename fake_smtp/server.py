@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from aiosmtpd.smtp import MISSING
@@ -22,6 +23,14 @@ _PLAIN_PATH = re.compile(rf"{_PATH}(?:$| +([A-Za-z0-9= ]*)$)")
 _PLAIN_FROM = re.compile(rf"FROM:{_PATH}(?: SIZE=([0-9]{{1,12}}))?\Z", re.IGNORECASE)
 _PLAIN_TO = re.compile(rf"TO:{_PATH}\Z", re.IGNORECASE)
 _OK = b"250 OK\r\n"
+
+
+@cache
+def _greeting(max_size: int, offers_tls: bool) -> bytes:
+    lines = [HOSTNAME, f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "AUTH LOGIN PLAIN"]
+    if offers_tls:
+        lines.insert(4, "STARTTLS")
+    return "".join(f"250-{line}\r\n" for line in lines).encode() + b"250 HELP\r\n"
 
 
 class Connection(Login):
@@ -46,11 +55,8 @@ class Connection(Login):
         self._new_envelope()
         self.session.extended_smtp = True
         self.session.host_name = hostname
-        lines = [HOSTNAME, f"SIZE {self.data_size_limit}", "8BITMIME", "SMTPUTF8"]
-        if self._context.certificates is not None and self.state.tls is None:
-            lines.append("STARTTLS")
-        lines.append("AUTH LOGIN PLAIN")
-        await self.push("".join(f"250-{line}\r\n" for line in lines) + "250 HELP")
+        offers_tls = self._context.certificates is not None and self.state.tls is None
+        await self._say(_greeting(self._context.options.max_size, offers_tls))
 
     async def smtp_HELO(self, hostname: str | None) -> None:  # noqa: N802
         """Greet."""

@@ -14,10 +14,11 @@ from typing import Any
 from aiohttp import web
 
 from fake_smtp import holes
-from fake_smtp.capture import RAWS, Capture, EvidenceError
+from fake_smtp.capture import Capture, EvidenceError
 from fake_smtp.context import Context
 from fake_smtp.control import Control
 from fake_smtp.crew import Crew
+from fake_smtp.folder import RAWS
 from fake_smtp.hand import WorkerGoneError
 from fake_smtp.intake import Intake
 from fake_smtp.lifecycle import RecordedSession

@@ -63,7 +63,7 @@ class Securable(DataPhase):
         self._plain_transport, self.transport, self._fd = self._wire(), secure, None
         secure.set_write_buffer_limits(0)
         self._input.transport = secure
-        holders: tuple[Any, ...] = (self, self._reader, self._writer)
+        holders: tuple[Any, ...] = (self, self._writer)
         for holder in holders:
             holder._transport = secure
         # Then the end of the stream is no half-closed connection, which TLS does not know.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 from aiosmtpd.smtp import SMTP, AuthResult, Session
@@ -37,8 +36,7 @@ async def _login(connection: SMTP, args: list[str]) -> AuthResult:
     return await connection.auth_LOGIN(connection, args)
 
 
-@cache
-def pattern() -> dict[str, Any]:
+def _pattern() -> dict[str, Any]:
     """Return the attributes with which aiosmtpd's part of a connection begins."""
     # Any loop will do: what hangs on it is not taken.
     loop = asyncio.new_event_loop()
@@ -58,6 +56,24 @@ def pattern() -> dict[str, Any]:
     # Theirs are bound to the one connection that they were made for.
     same["_auth_methods"] = {"LOGIN": Mechanism(_login), "PLAIN": Mechanism(_plain)}
     return same
+
+
+class FrugalSMTP(SMTP):
+    """aiosmtpd's connection, that begins with what is in the class."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Of asyncio's two streams only the writer is used.
+        asyncio.StreamReaderProtocol.__init__(
+            self,
+            None,  # type: ignore[arg-type]
+            self._cb_client_connected,
+            loop,
+        )
+        self.loop = loop
+
+
+for _name, _value in _pattern().items():
+    setattr(FrugalSMTP, _name, _value)
 
 
 def commands(connection: type[SMTP]) -> dict[str, Command]:

@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fake_smtp.capture import Capture, EvidenceError, open_raw
+from fake_smtp.capture import Capture, EvidenceError
 from fake_smtp.context import Context
 from fake_smtp.decider import Decider
+from fake_smtp.folder import open_raw
 from fake_smtp.hand import LINE_MOST
 from fake_smtp.lifecycle import RecordedSession
 from fake_smtp.listener import Listener

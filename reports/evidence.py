@@ -61,7 +61,7 @@ class Appender:
             self._waiting.append(self._line(event, fields))
             self._write()
 
-    def append_later(self, event: str, **fields: Any) -> bool:
+    def append_later(self, event: str, fields: Record) -> bool:
         """Keep one record for the next `append` or `flush`, in its place; return whether it is the first."""
         with self._lock:
             self._waiting.append(self._line(event, fields))

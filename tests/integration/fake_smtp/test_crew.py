@@ -20,8 +20,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fake_smtp.capture import Capture, FolderInUseError
+from fake_smtp.capture import Capture
 from fake_smtp.crew import Crew
+from fake_smtp.folder import FolderInUseError
 from fake_smtp.options import parse
 from fake_smtp.plan import Rule
 from reports.evidence import DELIVERIES, read

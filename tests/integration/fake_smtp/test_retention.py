@@ -13,7 +13,7 @@ import pytest
 
 from fake_smtp import holes
 from fake_smtp.capture import Capture
-from fake_smtp.index import Query
+from fake_smtp.entries import Query
 from fake_smtp.message import parse as parse_mail
 from fake_smtp.metrics import Counters
 from fake_smtp.options import parse
@@ -233,7 +233,7 @@ def store(out: Path, count: int) -> Capture:
     for number in range(1, count + 1):
         session = SessionState(capture.next_session(), "peer")
         content = named(template, number)
-        capture.record_later("session_begin", session=session.number, peer="peer")
+        capture.record_later("session_begin", {"session": session.number, "peer": "peer"})
         capture.store(session, "from@client.test", ["t@s.test"], content, parse_mail(content))
         capture.record("session_end", session=session.number, how="quit")
     return capture

@@ -14,9 +14,9 @@ import pytest
 
 from fake_smtp import holes
 from fake_smtp.capture import Capture
+from fake_smtp.entries import Query
 from fake_smtp.follower import Follower
 from fake_smtp.front import Front
-from fake_smtp.index import Query
 from fake_smtp.options import parse
 from fake_smtp.sessions import Sessions
 from fake_smtp.sink import Sink

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_smtp.index import Entry, Expected, Index, IndexLost, Query
+from fake_smtp.entries import Entry, Expected, Query
+from fake_smtp.index import Index, IndexLost
 
 
 def entry(mail: int, key: str | None = "k", **more: object) -> Entry:

@@ -14,6 +14,7 @@ class Mouth:
 
     def speak(self, reply: Reply) -> None:
         self.log.append(reply.data.decode())
+        assert reply.settle is not None
         reply.settle(True)
 
 

@@ -13,9 +13,10 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_smtp.capture import Capture, FolderInUseError
+from fake_smtp.capture import Capture
 from fake_smtp.context import Context
 from fake_smtp.decider import Subject
+from fake_smtp.folder import FolderInUseError
 from fake_smtp.options import parse
 from fake_smtp.server import Connection
 from fake_smtp.session import SessionState
