@@ -33,10 +33,16 @@ _SOON_S = 0.002
 class RecordedSession(FrugalSMTP):
     """A connection of which everything is written down, and which never outlives its limits."""
 
-    def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
-        super().__init__(asyncio.get_running_loop())
+    def __init__(
+        self,
+        context: Context,
+        connections: set[RecordedSession],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """`loop`: the running one, which those who have it need not look up for each connection."""
+        super().__init__(loop or asyncio.get_running_loop())
         options = context.options
-        self._input = Reader()
+        self._input = Reader(self.loop)
         self.data_size_limit = options.max_size
         self._timeout_duration = options.idle_limit_s
         # Set afterwards: asked for in __init__, it warns about AUTH without TLS for each connection.

@@ -24,8 +24,9 @@ class Listener:
 
     async def open(self, port: int, shared: bool = False) -> int:
         """Bind the port, 0 for a free one, and return it; `shared`: with other processes. Raises OSError."""
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._context, self._connections),
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self._context, self._connections, loop),
             self._context.options.host,
             port,
             backlog=_BACKLOG,

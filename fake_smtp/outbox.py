@@ -37,10 +37,10 @@ class Outbox:
         self._secure = secure
         self._waiting: list[Reply] = []
 
-    def put(self, reply: Reply) -> None:
+    def put(self, reply: Reply, loop: asyncio.AbstractEventLoop) -> None:
         """Take a reply; it leaves in this turn of the loop."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+            loop.call_soon(self.flush)
         self._waiting.append(reply)
         if len(self._waiting) >= _MOST:
             self.flush()

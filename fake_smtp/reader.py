@@ -16,9 +16,11 @@ _MOST = 65536
 class Reader:
     """The unread bytes of one connection."""
 
-    __slots__ = ("_data", "_paused", "_waiter", "transport")
+    __slots__ = ("_data", "_loop", "_paused", "_waiter", "transport")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Kept, because to ask which loop is running is a system call in some versions of Python.
+        self._loop = loop
         self._data = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
@@ -71,7 +73,7 @@ class Reader:
             self._paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:

@@ -5,6 +5,7 @@ Base of the commands. Never decides what the ordinary reply is.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -22,8 +23,13 @@ log = logging.getLogger("fake_smtp")
 class Speaker(Voice):
     """A session that answers, or is made to answer otherwise."""
 
-    def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
-        super().__init__(context, connections)
+    def __init__(
+        self,
+        context: Context,
+        connections: set[RecordedSession],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(context, connections, loop)
         self._decided: dict[Stage, tuple[int, str, Answer | None]] = {}
         """By stage: the number of the plan that was asked, the fault and what it refuses with."""
 

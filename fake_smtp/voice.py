@@ -28,8 +28,13 @@ class Voice(RecordedSession):
     _plain_transport: asyncio.Transport | None = None
     """What lies below TLS."""
 
-    def __init__(self, context: Context, connections: set[RecordedSession]) -> None:
-        super().__init__(context, connections)
+    def __init__(
+        self,
+        context: Context,
+        connections: set[RecordedSession],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(context, connections, loop)
         self._fd: int | None = None
         """The socket, while replies may go to it directly."""
         self._unsaid = 0
@@ -74,7 +79,7 @@ class Voice(RecordedSession):
             return
         self._heard = time.monotonic()
         self._unsaid += 1
-        self._context.outbox.put(Reply(self, data, settle))
+        self._context.outbox.put(Reply(self, data, settle), self.loop)
 
     def speak(self, reply: Reply) -> None:
         """Give a reply to the kernel, past the transport; what it does not take is left to the transport."""

@@ -5,25 +5,26 @@ from __future__ import annotations
 import signal
 import time
 
+from fake_smtp.plan import Rule
 from tests.integration.fake_smtp.conftest import Sink, mail
 
 WHOLE = mail("run-1-000001").replace(b"\r\n.", b"\r\n..") + b".\r\n"
-SLOW = ("--latency-s", "1")
+THINKS = Rule("late_reply", params={"delay_s": 60})
 
 
-def test_a_client_that_vanishes_while_the_sink_thinks(start_sink) -> None:
-    sink = start_sink(*SLOW)
+def test_a_client_that_vanishes_while_the_sink_thinks(sink: Sink) -> None:
+    sink.plan(THINKS)
     with sink.wire(upto_data=True) as wire:
         wire.sock.sendall(WHOLE)
         sink.until("stored")
     reply = sink.until("reply")
-    assert (reply["flushed"], reply["fault"], reply["code"]) == (False, None, 250)
+    assert (reply["flushed"], reply["fault"], reply["code"]) == (False, "late_reply", 250)
     assert sink.until("session_end")["how"] == "closed"
     assert sink.counters()["aborted_after_store"] == 1
 
 
-def test_sigterm_while_the_sink_thinks(start_sink) -> None:
-    sink = start_sink(*SLOW)
+def test_sigterm_while_the_sink_thinks(sink: Sink) -> None:
+    sink.plan(THINKS)
     with sink.wire(upto_data=True) as wire:
         wire.sock.sendall(WHOLE)
         sink.until("stored")

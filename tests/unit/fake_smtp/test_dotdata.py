@@ -29,7 +29,7 @@ def simple(data: bytes) -> tuple[bytes, bytes]:
 
 def read(data: bytes, cuts: int = 100000, max_size: int = 10000) -> tuple[bytes, bytes]:
     async def run() -> tuple[bytes, bytes]:
-        reader = Reader()
+        reader = Reader(asyncio.get_running_loop())
 
         async def feed() -> None:
             for at in range(0, len(data), cuts):

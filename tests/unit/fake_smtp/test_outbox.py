@@ -32,7 +32,8 @@ def play(
         mouth = Mouth(log)
 
         def say(words: str) -> None:
-            outbox.put(Reply(mouth, words.encode(), lambda flushed: log.append(f"{words} {flushed}")))
+            settle = lambda flushed: log.append(f"{words} {flushed}")  # noqa: E731
+            outbox.put(Reply(mouth, words.encode(), settle), asyncio.get_running_loop())
 
         steps(outbox, say, log)
         await asyncio.sleep(0)
