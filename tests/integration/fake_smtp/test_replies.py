@@ -30,7 +30,7 @@ def test_sigterm_while_the_sink_thinks(sink: Sink) -> None:
         sink.until("stored")
         assert sink.stop() == (0, "")
         assert wire.ended()
-    stored, reply, end, stop = sink.records()[-4:]
+    stored, _fault, reply, end, stop = sink.records()[-5:]
     assert (reply["mail"], reply["flushed"], end["how"], stop["event"]) == (
         stored["mail"],
         False,
