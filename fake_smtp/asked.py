@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -33,13 +33,18 @@ _KNOWN = (*_WORDS, "since_s", "until_s", "before", "limit")
 
 def query(given: Mapping[str, str]) -> tuple[Query, int]:
     """Read what mails are looked for, and how many at most."""
-    for name in given:
-        if name not in _KNOWN:
-            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(_KNOWN)}")
+    known(given, _KNOWN)
     most = limit(given)
     key, recipient, sender, subject, text = map(given.get, _WORDS)
     since_s, until_s = seconds(given, "since_s"), seconds(given, "until_s")
     return Query(key, recipient, sender, subject, text, since_s, until_s, whole(given, "before")), most
+
+
+def known(given: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse a parameter that is none of these."""
+    for name in given:
+        if name not in names:
+            raise BadRequest(f"unknown parameter {name!r}; known are {', '.join(names)}")
 
 
 def limit(given: Mapping[str, str]) -> int:

@@ -5,9 +5,10 @@ Made by `sink`, handed to both. Holds no socket.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fake_smtp.capture import Capture, EvidenceError
 from fake_smtp.decider import Decider
@@ -103,3 +104,18 @@ class Context:
         self.decider.phase = phase
         if self.crew is not None:
             await self.crew.set_phase(phase)
+
+
+def unhandled(
+    broken: Callable[[EvidenceError], None],
+) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """Return what a loop does with an error that nobody took: evidence that cannot be written is `broken`."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, EvidenceError):
+            broken(error)
+        else:
+            loop.default_exception_handler(context)
+
+    return handle

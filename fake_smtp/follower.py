@@ -6,6 +6,7 @@ Used for what nobody needs while a mail is taken: the sessions, and what other p
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,14 @@ _SLICE_S = 0.005
 _CHUNK = 2**18
 
 Take = Callable[[int, dict[str, Any]], None]
+
+
+def whole_lines(fd: int, at: int) -> list[bytes]:
+    """Return whole lines from offset `at` on, one at least; none when it is still being written."""
+    data = b""
+    while b"\n" not in data and (more := os.pread(fd, _CHUNK, at + len(data))):
+        data += more
+    return data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
 
 
 class Follower:
@@ -41,11 +50,7 @@ class Follower:
     def _next(self, file: Any) -> list[bytes]:
         """Return the next whole lines; none when the last one is still being written."""
         self._at = holes.next_data(file.fileno(), self._at)
-        file.seek(self._at)
-        data = b""
-        while b"\n" not in data and (more := file.read(_CHUNK)):
-            data += more
-        return data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
+        return whole_lines(file.fileno(), self._at)
 
     async def _take_all(self, lines: list[bytes]) -> None:
         slice_ends = time.monotonic() + _SLICE_S

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from fake_smtp import holes
-
-_CHUNK = 2**18
+from fake_smtp.follower import whole_lines
 
 
 class Oldest(NamedTuple):
@@ -68,10 +67,7 @@ class Front:
 
     def _read(self) -> bool:
         """Get the next whole lines; False: there are none."""
-        data, at = b"", self._at
-        while b"\n" not in data and (more := os.pread(self._fd, _CHUNK, at + len(data))):
-            data += more
-        self._lines.extend(data[: data.rfind(b"\n") + 1].splitlines(keepends=True))
+        self._lines.extend(whole_lines(self._fd, self._at))
         return bool(self._lines)
 
     def _take(self, at: int, line: bytes) -> None:

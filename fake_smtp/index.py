@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from fake_smtp.entries import Entry, Expected, Query, Verification
+from fake_smtp.scratch import scratch
 
 _TEXT_MOST = 65536
 """Characters of a mail's text that can be searched."""
@@ -57,12 +58,7 @@ class Index:
     """The searchable copy; for one thread."""
 
     def __init__(self) -> None:
-        # "": a temporary file that SQLite deletes by itself.
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        for statement in _SCHEMA:
-            self._db.execute(statement)
+        self._db = scratch(*_SCHEMA)
         self._waiting: list[tuple[object, ...]] = []
         self._stored: list[tuple[str]] = []
         self._lost: str | None = None

@@ -10,10 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from fake_smtp.capture import EvidenceError
-from fake_smtp.context import Context
 from fake_smtp.decider import Subject
 from fake_smtp.faults import Answer, Fault
-from fake_smtp.lifecycle import RecordedSession
 from fake_smtp.session import Stage
 from fake_smtp.voice import Voice
 
@@ -23,15 +21,11 @@ log = logging.getLogger("fake_smtp")
 class Speaker(Voice):
     """A session that answers, or is made to answer otherwise."""
 
-    def __init__(
-        self,
-        context: Context,
-        connections: set[RecordedSession],
-        loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(context, connections, loop)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with nothing decided."""
         self._decided: dict[Stage, tuple[int, str, Answer | None]] = {}
         """By stage: the number of the plan that was asked, the fault and what it refuses with."""
+        super().connection_made(transport)
 
     async def push(
         self, status: str | bytes | None, fault: str | None = None, key: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from fake_smtp.asked import BadRequest, limit, refusal, whole
+from fake_smtp.asked import BadRequest, known, limit, refusal, whole
 from fake_smtp.sessions import Sessions
 
 
@@ -27,9 +27,7 @@ class SessionPages:
     async def newest(self, request: web.Request) -> web.Response:
         """List the newest sessions; `next` is the `before` of the next page, or null."""
         try:
-            for name in request.query:
-                if name not in ("before", "limit"):
-                    raise BadRequest(f"unknown parameter {name!r}; known are before, limit")
+            known(request.query, ("before", "limit"))
             most, before = limit(request.query), whole(request.query, "before")
         except BadRequest as error:
             return refusal(error)

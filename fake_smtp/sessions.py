@@ -7,7 +7,6 @@ lines of a session begin, so that memory stays flat; the words themselves stay i
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import orjson
 
 from fake_smtp import holes
 from fake_smtp.follower import Follower
+from fake_smtp.scratch import scratch
 
 _SHOWN = 500
 """Lines at the beginning and at the end of a session that are shown."""
@@ -31,11 +31,10 @@ class Sessions:
         """`flush` puts what the sink still holds back into the file."""
         self._path, self._flush = deliveries, flush
         self._follower = Follower(deliveries, self._take)
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute("CREATE TABLE sessions (session INTEGER PRIMARY KEY, first, last)")
-        self._db.execute("CREATE TABLE lines (session, at, PRIMARY KEY (session, at)) WITHOUT ROWID")
+        self._db = scratch(
+            "CREATE TABLE sessions (session INTEGER PRIMARY KEY, first, last)",
+            "CREATE TABLE lines (session, at, PRIMARY KEY (session, at)) WITHOUT ROWID",
+        )
         self._lines: list[tuple[int, int]] = []
 
     async def newest(self, before: int | None, most: int) -> list[Record]:

@@ -9,13 +9,12 @@ import asyncio
 import errno
 import os
 import sys
-from typing import Any
 
 from aiohttp import web
 
 from fake_smtp import holes
 from fake_smtp.capture import Capture, EvidenceError
-from fake_smtp.context import Context
+from fake_smtp.context import Context, unhandled
 from fake_smtp.control import Control
 from fake_smtp.crew import Crew
 from fake_smtp.folder import RAWS
@@ -24,6 +23,7 @@ from fake_smtp.intake import Intake
 from fake_smtp.lifecycle import RecordedSession
 from fake_smtp.listener import Listener
 from fake_smtp.options import ADHOC, Options
+from fake_smtp.place import certificates
 from fake_smtp.retention import Retention
 from reports.evidence import DELIVERIES
 
@@ -34,12 +34,9 @@ class Sink:
     def __init__(self, options: Options, crew: Crew | None = None) -> None:
         """Open the folder; the `crew` takes the mails, if any. Raises OSError and FolderInUseError."""
         capture = Capture(options.out, options.run, crew.raw if crew else None)
-        self._context = Context(options, capture, self._broken, crew=crew)
-        if options.tls and crew is None:
-            # It takes a while to load, and few sinks need it.
-            from fake_smtp.certificates import Certificates  # noqa: PLC0415
-
-            self._context.certificates = Certificates(options.out, options.host)
+        # With a crew, those who take the mails have them.
+        shown = certificates(options) if crew is None else None
+        self._context = Context(options, capture, self._broken, shown, crew)
         self._connections: set[RecordedSession] = set()
         self._smtp = crew or Listener(self._context, self._connections)
         self._following: asyncio.Task[None] | None = None
@@ -74,7 +71,7 @@ class Sink:
         """
         options = self._context.options
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._unhandled)
+        loop.set_exception_handler(unhandled(self._broken))
         smtp_port = await self._open()
         control_port = await self._start_control(smtp_port)
         self._context.capture.record(
@@ -137,7 +134,7 @@ class Sink:
 
     def _tell(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            # What it raises here comes to `_unhandled`.
+            # What it raises here comes to `unhandled`.
             task.result()
 
     def _broken(self, error: EvidenceError) -> None:
@@ -151,10 +148,3 @@ class Sink:
             self.failure = WorkerGoneError(words)
             sys.stderr.write(f"fake_smtp: stopped, {words}\n")
             self.stopping.set()
-
-    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, EvidenceError):
-            self._broken(error)
-        else:
-            loop.default_exception_handler(context)

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from fake_smtp.context import Context
 from fake_smtp.lifecycle import RecordedSession
 from fake_smtp.outbox import Reply
 
@@ -28,19 +27,12 @@ class Voice(RecordedSession):
     _plain_transport: asyncio.Transport | None = None
     """What lies below TLS."""
 
-    def __init__(
-        self,
-        context: Context,
-        connections: set[RecordedSession],
-        loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(context, connections, loop)
-        self._fd: int | None = None
-        """The socket, while replies may go to it directly."""
-        self._unsaid = 0
-        """Replies of which nobody knows yet whether they left."""
-        self._late: list[Reply] = []
-        """Replies that the kernel did not take whole, and that nobody knows to have left."""
+    _fd: int | None = None
+    """The socket, while replies may go to it directly."""
+    _unsaid = 0
+    """Replies of which nobody knows yet whether they left."""
+    _late: tuple[Reply, ...] = ()
+    """Those among them that the kernel did not take whole."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; from now on there is somebody to answer."""
@@ -99,7 +91,7 @@ class Voice(RecordedSession):
 
     def _be_late(self, reply: Reply, rest: bytes) -> None:
         self._wire().write(rest)
-        self._late.append(reply)
+        self._late = (*self._late, reply)
         if len(self._late) == 1:
             self._catching_up = self.loop.create_task(self._catch_up())
 
@@ -111,7 +103,7 @@ class Voice(RecordedSession):
             self._settle_late(flushed)
 
     def _settle_late(self, flushed: bool) -> None:
-        late, self._late = self._late, []
+        late, self._late = self._late, ()
         for reply in late:
             self._settle(reply, flushed)
 

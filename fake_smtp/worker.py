@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_smtp.capture import Capture, EvidenceError
-from fake_smtp.context import Context
+from fake_smtp.context import Context, unhandled
 from fake_smtp.decider import Decider
 from fake_smtp.folder import open_raw
 from fake_smtp.hand import LINE_MOST
@@ -71,7 +71,7 @@ class Worker:
 
     async def work(self, orders: socket.socket) -> int:
         """Obey until there is nobody to obey, or evidence cannot be written; return the exit code."""
-        asyncio.get_running_loop().set_exception_handler(self._unhandled)
+        asyncio.get_running_loop().set_exception_handler(unhandled(self._broken))
         reader, writer = await asyncio.open_unix_connection(sock=orders, limit=LINE_MOST)
         ends = [asyncio.create_task(self._obey(reader, writer)), asyncio.create_task(self._failed.wait())]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -144,10 +144,3 @@ class Worker:
         if not self._failed.is_set():
             self._failed.set()
             sys.stderr.write(f"fake_smtp: stopped, evidence cannot be written: {error}\n")
-
-    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, EvidenceError):
-            self._broken(error)
-        else:
-            loop.default_exception_handler(context)
