@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,15 +22,28 @@ from prometheus_client.parser import text_string_to_metric_families
 from chaos import http
 from chaos.broker import Broker, Unseen
 from chaos.errors import HarnessError
+from chaos.live import Live
 from chaos.sink import Sink
 from reports.evidence import Appender
 
-Events = Appender
 SCRAPE_EVERY_S = 1.0
 SAMPLE_EVERY_S = 0.1
 SCRAPE_LIMIT_S = 5.0
 KEPT = ("mail_", "sink_", "toxiproxy_proxy_")
 RECOVERED_SHARE = 0.9
+
+
+class Events(Appender):
+    """events.jsonl, and what it tells about the run while it goes on."""
+
+    def __init__(self, path: Path, run: str, role: str) -> None:
+        super().__init__(path, run, role)
+        self.live = Live()
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Write one record; those who watch learn of it when it is on disk."""
+        super().append(event, **fields)
+        self.live.see(event, fields)
 
 
 def parse_samples(text: str) -> dict[str, float]:

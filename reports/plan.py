@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,8 +48,16 @@ class Plan:
     expect_faults: tuple[str, ...]
     command: tuple[str, ...]
     versions: dict[str, str]
-    # Plans from before there was a choice do not have it.
+    # What follows was added later: older plans do not have it.
     broker: str = "redis"
+    arrivals: str = "constant"
+    mix: str = ""
+    model: str = "open"
+    limits: tuple[str, ...] = ()
+    """Thresholds as they were typed, see reports/limits.py."""
+    machine: dict[str, str] = field(default_factory=dict)
+    revision: str = ""
+    """The git revision of what was tested."""
 
 
 def store_plan(run_dir: Path, plan: Plan) -> None:
@@ -77,7 +85,20 @@ def load_plan(run_dir: Path) -> Plan:
         raise NotARun(f"{path}: {word}") from error
 
 
-def _plan(data: dict[str, Any]) -> Plan:
+LATER: dict[str, Any] = {
+    "broker": "redis",
+    "arrivals": "constant",
+    "mix": "",
+    "model": "open",
+    "limits": [],
+    "machine": {},
+    "revision": "",
+}
+"""What a plan means that was written before these could be chosen."""
+
+
+def _plan(stored: dict[str, Any]) -> Plan:
+    data = LATER | stored
     limits = _get(data, "thresholds", dict)
     run = _get(data, "run", str)
     if not _RUN.fullmatch(run):
@@ -99,8 +120,14 @@ def _plan(data: dict[str, Any]) -> Plan:
         ),
         expect_faults=tuple(str(kind) for kind in _get(data, "expect_faults", list)),
         command=tuple(str(word) for word in _get(data, "command", list)),
-        broker=_get({"broker": "redis"} | data, "broker", str),
-        versions={str(name): str(text) for name, text in sorted(_get(data, "versions", dict).items())},
+        versions=_texts(data, "versions"),
+        broker=_get(data, "broker", str),
+        arrivals=_get(data, "arrivals", str),
+        mix=_get(data, "mix", str),
+        model=_get(data, "model", str),
+        limits=tuple(str(limit) for limit in _get(data, "limits", list)),
+        machine=_texts(data, "machine"),
+        revision=_get(data, "revision", str),
     )
 
 
@@ -109,6 +136,10 @@ def _get(data: dict[str, Any], name: str, kind: type[T]) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{name!r} is {value!r}, not of type {kind.__name__}")
     return value
+
+
+def _texts(data: dict[str, Any], name: str) -> dict[str, str]:
+    return {str(key): str(text) for key, text in sorted(_get(data, name, dict).items())}
 
 
 def _number(data: dict[str, Any], name: str) -> float:

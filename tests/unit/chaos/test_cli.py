@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos import commands, servers
+from chaos import servers
 from chaos.__main__ import main
-from chaos.commands import worst
+from chaos.commands import listing, running
+from chaos.commands.running import worst
 from chaos.errors import EXIT_HARNESS, EXIT_UNKNOWN, EXIT_USAGE, HarnessError, ServerMissing, UsageError
 from chaos.experiment import Ended
 from chaos.prepare import Wish, prepare
@@ -133,7 +134,7 @@ def test_a_crash_of_the_harness_is_no_verdict(
     def crash() -> int:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr(commands, "list_scenarios", crash)
+    monkeypatch.setattr(listing, "list_scenarios", crash)
     assert main(["list"]) == EXIT_HARNESS
     assert "a bug of ours" in capsys.readouterr().err
 
@@ -165,10 +166,10 @@ def test_a_suite_that_did_not_run_whole_never_passes(
             raise end
         return end
 
-    monkeypatch.setattr(commands, "prepare", lambda wish, _: wish)
-    monkeypatch.setattr(commands, "run_experiment", run)
-    monkeypatch.setattr(commands.table, "render", lambda _: None)
-    assert commands.suite(Wish("")) == code
+    monkeypatch.setattr(running, "prepare", lambda wish, _: wish)
+    monkeypatch.setattr(running, "run_experiment", run)
+    monkeypatch.setattr(running.table, "render", lambda _: None)
+    assert running.suite(Wish("")) == code
     assert len(seen) == ran
 
 
@@ -179,10 +180,10 @@ def test_a_replay_names_everything_that_was_chosen(monkeypatch: pytest.MonkeyPat
         wishes.append(wish)
         return Ended(Passed(), interrupted=False)
 
-    monkeypatch.setattr(commands, "prepare", lambda wish, _: wish)
-    monkeypatch.setattr(commands, "run_experiment", run)
-    monkeypatch.setattr(commands.table, "render", lambda _: None)
-    commands.suite(Wish("", broker="rabbitmq", seed=4, rate_per_s=30))
+    monkeypatch.setattr(running, "prepare", lambda wish, _: wish)
+    monkeypatch.setattr(running, "run_experiment", run)
+    monkeypatch.setattr(running.table, "render", lambda _: None)
+    running.suite(Wish("", broker="rabbitmq", seed=4, rate_per_s=30))
     assert [wish.scenario for wish in wishes] == list(STANDARD_SUITE["rabbitmq"])
     words = " ".join(wishes[2].command)
     assert words.startswith("python -m chaos run sever-broker --seed 4 ")

@@ -1,0 +1,10 @@
+"""The commands, one file each: its flags and what it does, step by step. To add one, copy `judging`.
+
+In the order in which `--help` shows them. Called by chaos/__main__.py, which turns errors into exit codes.
+"""
+
+from __future__ import annotations
+
+from chaos.commands import judging, listing, running, serving, undoing, up
+
+COMMANDS = (running, listing, judging, up, undoing, serving)

@@ -1,0 +1,85 @@
+"""Flags that several commands share, and how they become a wish."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chaos.prepare import DELIVERIES, Wish
+from chaos.stack.options import BROKERS, StackOptions
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[Any]
+
+
+def broker(parser: argparse.ArgumentParser) -> None:
+    """What carries the hints."""
+    parser.add_argument(
+        "--broker", choices=BROKERS, default="redis", help="what carries the hints (default: redis)"
+    )
+
+
+def delivery(parser: argparse.ArgumentParser) -> None:
+    """The guard of a mail."""
+    parser.add_argument(
+        "--delivery",
+        choices=DELIVERIES,
+        default="ledger",
+        help="how the system guards a mail (default: ledger)",
+    )
+
+
+def out(parser: argparse.ArgumentParser) -> None:
+    """Where a run leaves what it leaves."""
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for evidence and report, new or empty"
+    )
+
+
+def experiment(parser: argparse.ArgumentParser) -> None:
+    """Everything that one scenario and a suite of them have in common."""
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="decides jobs, victims and per-mail faults (default: 1)")
+    delivery(parser)
+    broker(parser)
+    add("--lease", type=float, default=StackOptions.lease_s, metavar="S", help="lease of a job (default: 8)")
+    add(
+        "--no-receipts", dest="receipts", action="store_false", help="nobody can say whether a mail is stored"
+    )
+    add(
+        "--doubt-policy",
+        choices=("hold", "resend"),
+        default="hold",
+        help="what becomes of a mail in doubt with --no-receipts (default: hold)",
+    )
+    add(
+        "--allow-unavoidable",
+        action="store_true",
+        help="count, but forgive, duplicates that no sender could avoid (the 250 never left the server)",
+    )
+    out(parser)
+
+
+def wish(args: argparse.Namespace, scenario: str) -> Wish:
+    """What these flags ask for."""
+    return Wish(
+        scenario=scenario,
+        rate_per_s=getattr(args, "rate", None),
+        duration_s=getattr(args, "duration", None),
+        seed=args.seed,
+        delivery=args.delivery,
+        broker=args.broker,
+        receipts=args.receipts,
+        doubt_policy=args.doubt_policy,
+        allow_unavoidable=args.allow_unavoidable,
+        lease_s=args.lease,
+        out=args.out,
+    )
+
+
+def say(text: str) -> None:
+    """Print a line at once: a person, or a pipe, waits for it."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
