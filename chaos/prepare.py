@@ -42,6 +42,7 @@ class Wish:
     doubt_policy: str = "hold"
     allow_unavoidable: bool = False
     lease_s: float = StackOptions.lease_s
+    limits: tuple[str, ...] = ()
     out: Path | None = None
     command: tuple[str, ...] = field(default=())
 
@@ -120,6 +121,7 @@ def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
         expect_faults=scenario.expect_faults,
         command=wish.command,
         versions=versions(),
+        limits=wish.limits,
         machine=machine(),
         revision=revision(),
     )

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chaos.errors import UsageError
 from chaos.prepare import DELIVERIES, Wish
 from chaos.stack.options import BROKERS, StackOptions
+from reports.limits import LimitError, parse, read
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[Any]
@@ -59,7 +61,29 @@ def experiment(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count, but forgive, duplicates that no sender could avoid (the 250 never left the server)",
     )
+    limits(parser)
     out(parser)
+
+
+def limits(parser: argparse.ArgumentParser) -> None:
+    """Thresholds that become part of the verdict."""
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="a threshold that the verdict must keep, such as 'e2e_seconds:p(99)<5'; may be repeated",
+    )
+    parser.add_argument("--limits", type=Path, metavar="FILE", help="thresholds, one per line, # comments")
+
+
+def _limits(args: argparse.Namespace) -> tuple[str, ...]:
+    """The thresholds from both places, each once understood. Raises UsageError with words."""
+    try:
+        texts = [*(read(args.limits) if args.limits else ()), *args.limit]
+        return tuple(parse(text).text for text in texts)
+    except LimitError as error:
+        raise UsageError(f"--limit: {error}") from error
 
 
 def wish(args: argparse.Namespace, scenario: str) -> Wish:
@@ -75,6 +99,7 @@ def wish(args: argparse.Namespace, scenario: str) -> Wish:
         doubt_policy=args.doubt_policy,
         allow_unavoidable=args.allow_unavoidable,
         lease_s=args.lease,
+        limits=_limits(args),
         out=args.out,
     )
 

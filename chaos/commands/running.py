@@ -80,5 +80,6 @@ def replayable(wish: Wish) -> Wish:
     words += ["--rate", f"{wish.rate_per_s:g}"] if wish.rate_per_s is not None else []
     words += ["--duration", f"{wish.duration_s:g}"] if wish.duration_s is not None else []
     words += [] if wish.receipts else ["--no-receipts", "--doubt-policy", wish.doubt_policy]
+    words += [word for limit in wish.limits for word in ("--limit", limit)]
     words += ["--allow-unavoidable"] if wish.allow_unavoidable else []
     return dataclasses.replace(wish, command=tuple(words))

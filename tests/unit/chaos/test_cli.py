@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chaos import servers
-from chaos.__main__ import main
-from chaos.commands import listing, running
+from chaos.__main__ import main, parser
+from chaos.commands import flags, listing, running
 from chaos.commands.running import worst
 from chaos.errors import EXIT_HARNESS, EXIT_UNKNOWN, EXIT_USAGE, HarnessError, ServerMissing, UsageError
 from chaos.experiment import Ended
@@ -33,6 +33,8 @@ FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server
         (["run", "calm", "--seed", "-1"], "--seed -1"),
         (["run", "calm", "--doubt-policy", "resend"], "only with --no-receipts"),
         (["run", "calm", "--out", "/dev/null/x"], "--out /dev/null/x"),
+        (["run", "calm", "--limit", "speed:p(99)<5"], "there is no metric 'speed'"),
+        (["run", "calm", "--limits", "/none"], "/none"),
     ],
 )
 def test_a_wish_that_makes_no_sense(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +173,21 @@ def test_a_suite_that_did_not_run_whole_never_passes(
     monkeypatch.setattr(running.table, "render", lambda _: None)
     assert running.suite(Wish("")) == code
     assert len(seen) == ran
+
+
+def test_thresholds_come_from_a_file_and_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "limits").write_text("# ours\nlost:count==0\n\n")
+    args = parser().parse_args(
+        ["run", "calm", "--limits", str(tmp_path / "limits"), "--limit", "e2e_seconds:p(99)<5"]
+    )
+    wish = flags.wish(args, "calm")
+    assert wish.limits == ("lost:count==0", "e2e_seconds:p(99)<5")
+    assert running.replayable(wish).command[-4:] == (
+        "--limit",
+        "lost:count==0",
+        "--limit",
+        "e2e_seconds:p(99)<5",
+    )
 
 
 def test_a_replay_names_everything_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
