@@ -82,6 +82,8 @@ def _of_ledger(seen: Overview) -> Iterator[Metric]:
     yield jobs
     yield GaugeMetricFamily("mail_jobs_due", "Jobs that somebody must look at again", seen.due)
     yield GaugeMetricFamily("mail_jobs_held", "Doubts that wait for an operator", seen.held)
+    yield GaugeMetricFamily("mail_oldest_job_age_seconds", "Oldest job without an end", seen.oldest_job_s)
+    yield GaugeMetricFamily("mail_oldest_doubt_age_seconds", "Oldest job in doubt", seen.oldest_doubt_s)
     yield GaugeMetricFamily("mail_login_breaker_open", "Whether the login is refused", int(seen.breaker_open))
     if seen.relay_run_s is not None:
         yield GaugeMetricFamily(

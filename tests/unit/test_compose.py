@@ -23,8 +23,13 @@ SYSTEM = {
     "api": "api", "worker-1": "worker", "worker-2": "worker", "relay": "relay",
     "beat": "worker", "flower": "worker",
 }  # fmt: skip
-THEIRS = {"redis", "toxiproxy", "rabbitmq", "prometheus"}
-PROFILES = {"locust": ["load"], "rabbitmq": ["rabbitmq"], "prometheus": ["observability"]}
+THEIRS = {"redis", "toxiproxy", "rabbitmq", "prometheus", "grafana"}
+PROFILES = {
+    "locust": ["load"],
+    "rabbitmq": ["rabbitmq"],
+    "prometheus": ["observability"],
+    "grafana": ["observability"],
+}
 
 
 def _without_tool(words):
@@ -165,6 +170,7 @@ def test_the_networks_leave_no_way_around_the_proxies(services):
         assert networks[service] == {"front"}
     assert networks["redis"] == networks["fake-smtp"] == networks["rabbitmq"] == {"behind"}
     assert networks["toxiproxy"] == networks["prometheus"] == {"front", "behind"}
+    assert networks["grafana"] == {"behind"}
 
 
 @pytest.mark.parametrize("service", SYSTEM)
@@ -247,19 +253,39 @@ def test_the_workers_share_the_folder_of_the_greetings(services):
 def test_prometheus_asks_what_is_there(services):
     """Every target is a service, at a port that something of ours or theirs has for it."""
     text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
-    targets = set(re.findall(r'"([a-z0-9-]+):(\d+)"', text))
-    assert {name for name, _ in targets} == set(services) - {"redis", "beat", "locust", "prometheus"}
-    for name, port in targets - {("rabbitmq", "15692")}:
+    targets = set(re.findall(r'"([a-z0-9.-]+):(\d+)"', text))
+    harness = ("host.docker.internal", "9464")
+    asked = {name for name, _ in targets - {harness}}
+    assert asked == set(services) - {"redis", "beat", "prometheus", "grafana"}
+    for name, port in targets - {harness, ("rabbitmq", "15692")}:
         assert port in {target for _, _, target in _published(services[name])}, name
-    assert "prometheus/prometheus.yml" in json.dumps(services["prometheus"]["volumes"])
+    assert harness in targets
+    assert harness[0] in json.dumps(services["prometheus"]["extra_hosts"])
+    assert "deploy/prometheus" in json.dumps(services["prometheus"]["volumes"])
 
 
-def test_promtool_accepts_the_configuration():
-    if not shutil.which("promtool"):
-        _without_tool("promtool is not installed")
-    file = ROOT / "deploy" / "prometheus" / "prometheus.yml"
-    done = subprocess.run(["promtool", "check", "config", file], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_grafana_is_open_to_look_at_and_to_nothing_else(services):
+    environment = services["grafana"]["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == environment["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert not [name for name in environment if "PASSWORD" in name or "SECRET" in name]
+
+
+def test_grafana_is_given_what_it_is_to_show(services):
+    """Dashboards and the source lie where the provisioning says, and the source is the Prometheus here."""
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    mounted = json.dumps(services["grafana"]["volumes"])
+    [path] = re.findall(r"path: (\S+)", (provisioning / "dashboards" / "mailstorm.yml").read_text())
+    assert "deploy/grafana/provisioning" in mounted
+    assert "deploy/grafana/dashboards" in mounted
+    assert path in mounted
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(path)
+    assert (ROOT / "deploy" / "grafana" / "dashboards" / Path(home).name).exists()
+    [url] = re.findall(r"url: (\S+)", (provisioning / "datasources" / "prometheus.yml").read_text())
+    assert url == "http://prometheus:9090"
 
 
 def test_the_rest_starts_only_when_asked_for(services):

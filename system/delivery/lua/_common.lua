@@ -8,6 +8,8 @@ local FIRST = P .. 'first'
 local HINTED = P .. 'hinted'
 -- Two lists for people: all jobs by acceptance, and those in doubt.
 local JOBS, DOUBTS = P .. 'jobs', P .. 'doubts'
+-- Jobs that have not ended, by acceptance, so that the age of the oldest is known.
+local OPEN = P .. 'open'
 local TRAIL_MAX = 50
 local TERMINAL = { sent = true, done = true, failed = true, cancelled = true }
 local PUBLIC = { sent = 'SUCCESS', done = 'SUCCESS', failed = 'FAILURE', cancelled = 'REVOKED' }
@@ -64,6 +66,7 @@ local function create(id, j, every, k)
   count('accepted')
   if tonumber(every) >= 0 then redis.call('ZADD', DUE, NOW + every, id) end
   redis.call('ZADD', JOBS, NOW, id)
+  redis.call('ZADD', OPEN, NOW, id)
   note(id, 'accepted', 0, '', '')
 end
 
@@ -97,6 +100,7 @@ local function finish(id, from, to, o)
   count(to)
   look_no_more(id)
   redis.call('ZREM', HELD, id)
+  redis.call('ZREM', OPEN, id)
   local v = get(id, 'ttl_s', 'idem', 'idem_ttl_s')
   redis.call('EXPIRE', job_key(id), v[1])
   redis.call('EXPIRE', P .. 'trail:' .. id, v[1])

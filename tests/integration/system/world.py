@@ -52,5 +52,6 @@ def check(client, job_ids):
     assert set(client.zrange(PREFIX + "first", 0, -1)) <= set(client.zrange(PREFIX + "due", 0, -1))
     states = {job_id: state(client, job_id) for job_id in job_ids}
     assert waiting == {job_id for job_id, word in states.items() if word not in TERMINAL}
+    assert waiting == set(client.zrange(PREFIX + "open", 0, -1))
     census = {word: int(client.hget(PREFIX + "stats", f"now:{word}") or 0) for word in STATES}
     assert census == {word: Counter(states.values())[word] for word in STATES}
