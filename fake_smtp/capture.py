@@ -17,6 +17,7 @@ import orjson
 
 from fake_smtp import holes
 from fake_smtp.entries import Entry
+from fake_smtp.feed import Feed
 from fake_smtp.folder import RAW, RAWS, lock
 from fake_smtp.index import Index, IndexLost
 from fake_smtp.message import Mail, parse
@@ -49,6 +50,7 @@ class Capture:
         self._failure: str | None = None
         self._others: dict[str, int] = {}
         self.index = Index()
+        self.feed = Feed()
         self._out = out
         self._sessions = 0
         self._mails = 0
@@ -116,7 +118,9 @@ class Capture:
         """Take a mail that has just been stored into the index."""
         if mail.message_id is not None:
             self.index.note(mail.message_id)
-        self._show(stored, time.time(), mail)
+        at_s = time.time()
+        self.feed.add(stored["mail"], at_s, mail.key)
+        self._show(stored, at_s, mail)
 
     @property
     def last_session(self) -> int:
@@ -137,6 +141,7 @@ class Capture:
         """Forget all mails up to this number, here and after a restart; `message_ids`: what they carried."""
         self.record("trimmed", mail=upto)
         self._trimmed = upto
+        self.feed.trim(upto)
         with suppress(IndexLost):
             self.index.trim(upto, message_ids)
 
@@ -171,6 +176,7 @@ class Capture:
         """Close the files and let another sink have the folder."""
         self._log.close()
         self.index.close()
+        self.feed.close()
         for fd in (self._raw, *self._others.values()):
             os.close(fd)
 
@@ -197,6 +203,7 @@ class Capture:
         except FileNotFoundError:
             return
         self._learn_trimmed(lines)
+        self.feed.skip(self._trimmed)
         for line in lines:
             if b'"event":"stored"' in line or b'"event":"session_begin"' in line:
                 self._learn(line)
@@ -229,6 +236,8 @@ class Capture:
             self._mails = max(self._mails, record["mail"])
             if record["message_id"] is not None:
                 self.index.note(record["message_id"])
+            key = record.get("key")
+            self.feed.add(record["mail"], record["wall_ns"] / 1e9, key if isinstance(key, str) else None)
             # A damaged record is no reason to refuse work; it is missing in the inbox only.
             with suppress(KeyError, TypeError, OSError):
                 mail = parse(self._read(record.get("raw_file"), record["raw_at"], record["size"]))

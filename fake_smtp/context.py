@@ -72,6 +72,15 @@ class Context:
         if self.intake is not None:
             await self.intake.catch_up()
 
+    async def take_in(self) -> bool:
+        """Take what is on disk by now into the index and the feed; return whether that could be done.
+
+        Unlike `catch_up` it waits for no worker. Raises OSError when the evidence cannot be read.
+        """
+        if self.intake is not None:
+            await self.intake.catch_up()
+        return self.flush()
+
     async def all_counters(self) -> Counters:
         """Return the counters of all processes together, as they are now. Raises WorkerGoneError."""
         if self.crew is None:

@@ -23,12 +23,13 @@ from fake_smtp.openapi import OpenApi
 from fake_smtp.page import Page, own_pages_only
 from fake_smtp.plan import Plan, PlanError
 from fake_smtp.session_pages import SessionPages
+from fake_smtp.stored import StoredFeed
 
 _RECEIPTS = "/receipts/"
 _MAX_BODY = 2**26
 """Bytes: a million keys to verify fit."""
-_AT_ONCE = frozenset({"/health", "/livez", "/counters", "/plan", "/phase"})
-"""What has nothing to do with mails, and shall not wait for them."""
+_AT_ONCE = frozenset({"/health", "/livez", "/counters", "/plan", "/phase", "/stored"})
+"""What has nothing to do with mails, or follows them by itself, and shall not wait for all of them."""
 
 
 class Control:
@@ -60,6 +61,7 @@ class Control:
                 web.get(_RECEIPTS + "{message_id:.+}", self.receipt),
                 *Inbox(self._context.capture).routes(),
                 *events.routes(),
+                *StoredFeed(self._context).routes(),
                 *SessionPages(self._context.sessions).routes(),
                 *Page().routes(),
                 *Mailpit(self._context).routes(),

@@ -102,13 +102,13 @@ class Index:
         """Return the numbers of all mails with this key, or with this Message-ID and no key."""
         self._flush()
         asked = "SELECT mail FROM mails WHERE name = ? ORDER BY mail"
-        return [mail for (mail,) in self._db.execute(asked, (_clean(name),))]
+        return [mail for (mail,) in self._db.execute(asked, (clean(name),))]
 
     def receipts(self, message_id: str) -> int:
         """Return how many mails with this Message-ID (no angle brackets) were ever stored in the folder."""
         self._flush()
         asked = "SELECT copies FROM receipts WHERE message_id = ?"
-        row = self._db.execute(asked, (_clean(message_id),)).fetchone()
+        row = self._db.execute(asked, (clean(message_id),)).fetchone()
         return row[0] if row else 0
 
     def duplicates(self) -> int:
@@ -151,7 +151,7 @@ class Index:
     def trim(self, upto: int, message_ids: Iterable[str]) -> None:
         """Forget all mails up to this number, and in the receipts a copy of each of these Message-IDs."""
         self._flush()
-        gone = [(_clean(message_id),) for message_id in message_ids]
+        gone = [(clean(message_id),) for message_id in message_ids]
         try:
             self._db.execute("BEGIN")
             self._db.execute("DELETE FROM mails WHERE mail <= ?", (upto,))
@@ -188,8 +188,8 @@ class Index:
             "".join(value for row in [*rows, *stored] for value in row if isinstance(value, str)).encode()
         except UnicodeEncodeError:
             # Rare enough to look at each text only then.
-            rows = [tuple(map(_clean, row)) for row in rows]
-            stored = [(_clean(message_id),) for (message_id,) in stored]
+            rows = [tuple(map(clean, row)) for row in rows]
+            stored = [(clean(message_id),) for (message_id,) in stored]
         self._db.execute("BEGIN")
         self._db.executemany(_INSERT, rows)
         self._db.executemany(_RECEIPT, stored)
@@ -199,6 +199,6 @@ class Index:
 T = TypeVar("T")
 
 
-def _clean(value: T) -> T:
-    """A text without half surrogate pairs, which an envelope may hold and SQLite cannot."""
+def clean(value: T) -> T:
+    """Return a text without half surrogate pairs, which an envelope may hold and SQLite cannot."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value  # type: ignore[return-value]

@@ -115,6 +115,8 @@ ASKED = [
     ("GET", "/mails/2/attachments/5", None, 404),
     ("POST", "/verify", {"expected": ["a", {"key": "b", "subject": "s", "text": "t"}]}, 200),
     ("POST", "/verify", {"expected": []}, 422),
+    ("GET", "/stored", None, 200),
+    ("GET", "/stored?after=-1", None, 422),
     ("GET", "/sessions", None, 200),
     ("GET", "/sessions?limit=x", None, 422),
     ("GET", "/sessions/1", None, 200),
