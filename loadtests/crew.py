@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TICKET = "mailstorm_ticket"
 CONCLUDE, DONE = "mailstorm_conclude", "mailstorm_done"
 # Time for the ticket to reach every worker before the first job is due.
-LEAD_S = 0.5
+LEAD_S = 1.0
 
 
 class Foreman:
@@ -30,7 +30,10 @@ class Foreman:
         runner.register_message(DONE, self._on_done)
 
     def brief(self, run: str, folder: str) -> dict[str, Any]:
-        """Give every connected worker a share of a new run; return the ticket to send."""
+        """Give every connected worker a share of a new run; return the ticket to send.
+
+        Who joins later gets none before the next run: the shares cover the plan as they are.
+        """
         workers = [*self._runner.clients.ready, *self._runner.clients.running, *self._runner.clients.spawning]
         self._shares = {worker.id: number for number, worker in enumerate(workers)}
         self._run, self._reports = run, {}

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests import mix as mixes
+from loadtests.arrivals import parse
+
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 
@@ -35,11 +38,35 @@ class LoadSpec:
     stop_grace_s: float = 30.0
     timeout_s: float = 10.0
     late_limit_s: float = 1.0
+    mix: str = ""
+    """Kinds by weight; empty: mails only, or what a replay has on record."""
+    model: str = "open"
+    users: int = 1
+    """Of the closed model."""
+    think_s: float = 1.0
+    until_done: bool = False
+    sink: str = ""
+    """Control address of the sink, for Locust's rows from end to end; empty: none."""
+    settle_s: float = 10.0
+    """With a sink: how long the load waits at its end for accepted mails to be stored."""
+    stats: Path | None = None
+    """Locust's own report goes to files that begin so: `_stats.csv`, `_failures.csv`, ... and `.html`."""
 
     def __str__(self) -> str:
         end = f"for {self.for_s:g} s" if self.for_s else "until stopped"
         watched = f", status of {self.status_share:.0%} read" if self.status_share else ""
-        return f"{self.arrivals} at {self.rate_per_s:g}/s {end} to {self.target}, seed {self.seed}{watched}"
+        mixed = f", mix {self.mix}" if self.mix else ""
+        offered = f"{self.arrivals} at {self.rate_per_s:g}/s"
+        if self.model == "closed":
+            offered = f"closed model, {self.users} users thinking {self.think_s:g} s"
+        return f"{offered} {end} to {self.target}, seed {self.seed}{watched}{mixed}"
+
+
+def check(arrivals: str, mix: str, rate_per_s: float, seed: int) -> None:
+    """Raise ValueError, in words, for arrivals or a mix that the load would refuse when it starts."""
+    parse(arrivals, rate_per_s, seed)
+    if mix:
+        mixes.parse(mix)
 
 
 def argv(spec: LoadSpec) -> list[str]:
@@ -47,7 +74,8 @@ def argv(spec: LoadSpec) -> list[str]:
     if spec.processes < 1:
         raise ValueError(f"processes must be at least 1, not {spec.processes!r}")
     locust = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    locust += ["-u", str(spec.processes), "-r", str(spec.processes)]
+    users = max(spec.processes, spec.users if spec.model == "closed" else 1)
+    locust += ["-u", str(users), "-r", str(users)]
     if spec.processes > 1:
         locust += ["--processes", str(spec.processes)]
     options = {
@@ -63,8 +91,52 @@ def argv(spec: LoadSpec) -> list[str]:
         "--stop-grace-s": repr(spec.stop_grace_s),
         "--timeout-s": repr(spec.timeout_s),
         "--late-limit-s": repr(spec.late_limit_s),
+        "--model": spec.model,
+        "--think-s": repr(spec.think_s),
+        "--until-done": str(int(spec.until_done)),
     }
+    if spec.mix or not spec.arrivals.startswith("replay:"):
+        options["--mix"] = spec.mix or "email"
+    if spec.sink:
+        options |= {"--sink": spec.sink, "--settle-s": repr(spec.settle_s)}
+    if spec.stats:
+        options |= {"--csv": str(spec.stats), "--html": f"{spec.stats}.html"}
     return locust + [word for pair in options.items() for word in pair]
+
+
+@dataclass(frozen=True)
+class WebSpec:
+    """Locust with its page on loopback, where people start the load; `sink`, `chaos`: control addresses."""
+
+    target: str
+    port: int
+    evidence_dir: Path
+    sink: str = ""
+    chaos: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def web_argv(spec: WebSpec) -> list[str]:
+    """Return the command line that serves this page."""
+    locust = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "-u", "1", "-r", "1"]
+    options = {
+        "--web-host": "127.0.0.1",
+        "--web-port": str(spec.port),
+        "--host": spec.target,
+        "--evidence": str(spec.evidence_dir),
+        "--sink": spec.sink,
+        "--chaos": spec.chaos,
+    }
+    return locust + [word for name, value in options.items() if value for word in (name, value)]
+
+
+def start_web(spec: WebSpec, log_path: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start Locust with its page, like `start`."""
+    return _start(web_argv(spec), log_path, env)
 
 
 def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -73,12 +145,16 @@ def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) 
     `env` is added to its environment (the harness marks its processes so). Raises OSError when it cannot be
     started or the log cannot be written.
     """
+    return _start(argv(spec), log_path, env)
+
+
+def _start(words: list[str], log_path: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     # A MAILSTORM_ variable left in somebody's shell must not change a recorded plan; nor may Locust's own.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAILSTORM_", "LOCUST_"))}
     with log_path.open("ab") as log:
         return subprocess.Popen(
-            argv(spec),
+            words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -90,7 +166,7 @@ def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) 
 def stop(process: subprocess.Popen[bytes], grace_s: float) -> int:
     """Ask a process to end (SIGTERM), wait `grace_s` seconds, then kill its group; return its exit code.
 
-    `grace_s` should be a few seconds more than the load's own `stop_grace_s`.
+    `grace_s` should be a few seconds more than the load's own `stop_grace_s` and `settle_s` together.
     """
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)

@@ -6,23 +6,21 @@ Called by `submit`. Never guesses towards certainty: what does not exclude an ef
 from __future__ import annotations
 
 import errno
-import json
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import orjson
 
 Verdict = Literal["ok", "fail", "info"]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer. `body` is None when the connection broke after the status line had arrived."""
 
     status: int
     body: bytes | None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One try: `ok` (accepted), `fail` (no effect possible) or `info` (unknown).
 
     `settles` is True when the outcome also answers earlier unknown tries of the same key.
@@ -72,7 +70,7 @@ def _words(answer: Answer) -> str:
 
 def _text(body: bytes | None, name: str) -> str | None:
     try:
-        value = json.loads(body or b"")[name]
+        value = orjson.loads(body or b"")[name]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return value if isinstance(value, str) and value else None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from loadtests.jobs import Job
+from loadtests.mix import AnyJob
 from loadtests.outcomes import Answer, Outcome, classify
 
 
@@ -20,7 +20,13 @@ class Evidence(Protocol):
     """Where records go; `reports.evidence.Appender` is one."""
 
     def append(self, event: str, **fields: object) -> None:
-        """Write one record, or raise OSError."""
+        """Write one record after those that wait, or raise OSError."""
+
+    def append_later(self, event: str, fields: dict[str, Any]) -> bool:
+        """Keep one record for the next write, in its place."""
+
+    def flush(self) -> None:
+        """Write the records that wait, or raise OSError."""
 
 
 class Row(Protocol):
@@ -47,7 +53,7 @@ def backoff() -> Iterator[float]:
 class Submitter:
     """Submits jobs through `post`, which may raise anything; counts first tries and what kept them back."""
 
-    post: Callable[[Job], Answer]
+    post: Callable[[AnyJob], Answer]
     evidence: Evidence
     row: Row
     sleep: Callable[[float], object]
@@ -57,7 +63,7 @@ class Submitter:
     max_late_s: float = 0.0
     shortages: int = 0
 
-    def submit(self, job: Job, due_ns: int) -> Outcome:
+    def submit(self, job: AnyJob, due_ns: int) -> Outcome:
         """Try a job, due at `due_ns` (monotonic), until its fate is known or the limit is reached.
 
         Returns the last outcome. Raises OSError when evidence cannot be written, and what killed it.
@@ -74,7 +80,7 @@ class Submitter:
             self.sleep(pause)
         return outcome
 
-    def _try(self, job: Job, number: int, due_ns: int) -> Outcome:
+    def _try(self, job: AnyJob, number: int, due_ns: int) -> Outcome:
         began_ns = self._invoke(job, number, due_ns)
         result: Answer | BaseException
         try:
@@ -93,23 +99,25 @@ class Submitter:
         self.row("POST", "/jobs" if number == 1 else "/jobs (again)", seconds, size, error)
         return outcome
 
-    def _invoke(self, job: Job, number: int, due_ns: int) -> int:
+    def _invoke(self, job: AnyJob, number: int, due_ns: int) -> int:
         began_ns = self.clock_ns()
         fields: dict[str, Any] = {"key": job.key, "try": number}
         if number == 1:
             fields["late_s"] = _seconds(began_ns - due_ns)
             self.sent += 1
             self.max_late_s = max(self.max_late_s, fields["late_s"])
+        # On disk before the first byte leaves, whatever kills this process then.
         self.evidence.append("invoke", **fields)
         return began_ns
 
-    def _record(self, job: Job, number: int, outcome: Outcome, seconds: float) -> None:
+    def _record(self, job: AnyJob, number: int, outcome: Outcome, seconds: float) -> None:
         fields: dict[str, Any] = {"key": job.key, "try": number, "status": outcome.status}
         if outcome.verdict == "ok":
             fields |= {"id": outcome.id, "latency_s": seconds}
         else:
             fields["why"] = outcome.why
-        self.evidence.append(outcome.verdict, **fields)
+        # It may wait for others: without it the try counts as unknown, which is never wrong.
+        self.evidence.append_later(outcome.verdict, fields)
 
 
 def _seconds(nanoseconds: int) -> float:

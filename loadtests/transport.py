@@ -1,4 +1,4 @@
-"""HTTP to the system under test: one pool of kept connections, one request per call, nothing hidden.
+"""HTTP to the system under test: kept connections, one request per call, nothing hidden.
 
 Called by the submitter and the status reader. Never retries, never follows a redirect, never waits longer
 than its limit: a hidden second POST would falsify the evidence.
@@ -6,18 +6,14 @@ than its limit: a hidden second POST would falsify the evidence.
 
 from __future__ import annotations
 
-import json
 from urllib.parse import quote, urlsplit
 
-import gevent
-from geventhttpclient.client import HTTPClient
+import orjson
 from geventhttpclient.response import HTTPParseError
 
-from loadtests.jobs import Job
+from loadtests.mix import AnyJob
 from loadtests.outcomes import Answer
-
-# Far above what file descriptors allow: a full pool would silently make waiting part of the load.
-CONCURRENCY = 100_000
+from loadtests.wire import Reply, Wire
 
 
 class Transport:
@@ -29,43 +25,43 @@ class Transport:
             raise ValueError(f"target {target!r}: an address such as http://127.0.0.1:5000 is needed")
         self._path = parts.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._client = HTTPClient.from_url(
-            target,
-            concurrency=CONCURRENCY,
-            connection_timeout=timeout_s,
-            network_timeout=timeout_s,
-        )
-        # The client repeats a broken GET as often as its pool is large, at once. There is no option;
-        # -1 makes the number of repeats 0 (held by a test that counts connections).
-        self._client._connection_pool.size = -1
+        self._wire = Wire(parts)
+        host = parts.netloc.rpartition("@")[2]
+        self._common = f"Host: {host}\r\nUser-Agent: mailstorm\r\nAccept: application/json\r\n"
 
-    def post(self, job: Job) -> Answer:
+    def post(self, job: AnyJob) -> Answer:
         """Submit a job once. Raises whatever went wrong before a status line had arrived."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": job.key}
-        return self._ask("POST", f"{self._path}/jobs", json.dumps(job.request).encode(), headers)
+        body = orjson.dumps(job.request)
+        headers = (
+            f"Content-Type: application/json\r\nIdempotency-Key: {job.key}\r\nContent-Length: {len(body)}"
+        )
+        return self._ask(
+            f"POST {self._path}/jobs HTTP/1.1\r\n{self._common}{headers}\r\n\r\n".encode() + body
+        )
 
     def status(self, job_id: str) -> Answer:
         """Read a job's status once. Raises whatever went wrong before a status line had arrived."""
-        return self._ask("GET", f"{self._path}/jobs/{quote(job_id, safe='')}", b"", {})
+        return self._get(f"/jobs/{quote(job_id, safe='')}")
+
+    def listing(self) -> Answer:
+        """Read the newest jobs once. Raises whatever went wrong before a status line had arrived."""
+        return self._get("/jobs?limit=20")
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._client.close()
+        self._wire.close()
 
-    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        status: int | None = None
-        limit = gevent.Timeout.start_new(self._timeout_s)
+    def _get(self, path: str) -> Answer:
+        return self._ask(f"GET {self._path}{path} HTTP/1.1\r\n{self._common}\r\n".encode())
+
+    def _ask(self, request: bytes) -> Answer:
+        reply = Reply()
         try:
-            response = self._client.request(method, path, body, headers)
-            status = response.get_code()
-            return Answer(status, bytes(response.read()))
-        except (OSError, HTTPParseError, gevent.Timeout) as error:
-            if error is not limit and isinstance(error, gevent.Timeout):
-                raise
-            if status is not None:
-                return Answer(status, None)
-            if error is limit:
+            self._wire.ask(request, reply, self._timeout_s)
+        except (OSError, HTTPParseError) as error:
+            if reply.status is not None:
+                return Answer(reply.status, None)
+            if isinstance(error, TimeoutError) and error.errno is None:
                 raise TimeoutError(f"no answer within {self._timeout_s:g} s") from None
             raise
-        finally:
-            limit.close()
+        return Answer(reply.status or 0, reply.body)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -9,7 +10,10 @@ import time
 import psutil
 import pytest
 
+from benchmarks import k6_agree
+from chaos.servers import k6
 from loadtests.jobs import make
+from tests.conftest import need
 
 
 def by_key(load, *events):
@@ -95,6 +99,54 @@ def test_a_frozen_server_shows_in_the_latency_and_not_in_the_rate(standin, load)
     # Locust's own row must tell the same story.
     row = next(line for line in run.log.read_text().splitlines() if line.startswith("POST"))
     assert int(row.split("|")[1].split()[2]) > 1500
+
+
+@pytest.mark.slow
+def test_two_frozen_seconds_of_twenty_are_in_the_p99(standin, load):
+    api = standin()
+    run = load(target=api.url, for_s=20.0, rate_per_s=100.0)
+    run.until(lambda: len(run.records("ok")) > 800)
+    api.freeze(2.0)
+    assert run.wait() == 0
+    latencies = sorted(record["latency_s"] for record in run.records("ok"))
+    assert len(latencies) == 2000
+    assert latencies[int(len(latencies) * 0.99)] > 1.5
+
+
+@pytest.mark.slow
+def test_k6_sees_the_same_p99():
+    need(k6(get=True).path, "k6")
+    _, apart = k6_agree.compare(k6_agree.Setting())
+    assert abs(apart) < k6_agree.AGREE
+
+
+def test_what_reached_the_server_is_on_disk_whenever_the_load_is_killed(standin, load):
+    api = standin()
+    run = load(target=api.url, for_s=0.0, rate_per_s=400.0)
+    run.until(lambda: len(api.posts()) > 150)
+    run.process.kill()
+    run.process.wait()
+    api.die()
+    seen = {post.key for post in api.posts()}
+    asked, due, accepted = (set(by_key(run, event)) for event in ("invoke", "due", "ok"))
+    assert seen <= asked <= due
+    # At most the outcomes of the last moment are missing: those jobs count as unknown.
+    assert accepted <= asked
+    assert len(asked - accepted) < 0.5 * len(asked)
+
+
+def test_a_full_core_is_named(standin, load):
+    api = standin()
+    run = load(target=api.url, for_s=0.1, rate_per_s=20_000.0, late_limit_s=0.05, resubmit_limit_s=0.0)
+    assert run.wait() == 2
+    stop = run.records("load_stop")[0]
+    assert stop["cpu_share"] > 0.1
+    assert 0.1 < stop["busiest_core"] <= 1.0
+    log = run.log.read_text()
+    assert re.search(
+        r"late \(limit 0\.05 s\): (this load process filled its core|core \d was full|no core)", log
+    )
+    assert re.search(r"open model: offered 2000 \(.*/s\), sent 2000 \(.*/s\) in .* s, largest lateness", log)
 
 
 def test_a_dying_server_never_kills_the_load(standin, load):

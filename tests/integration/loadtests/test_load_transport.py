@@ -1,5 +1,10 @@
 """The transport asks once per call, whatever the connection does; geventhttpclient by itself would not."""
 
+import contextlib
+import socket
+import threading
+import time
+
 import pytest
 
 from loadtests.jobs import make
@@ -41,6 +46,27 @@ def test_a_silent_server_costs_the_limit(reach):
     with pytest.raises(TimeoutError, match=r"no answer within 0\.3 s"):
         transport.post(make("r", 1, 0))
     assert len(api.seen) == 1
+
+
+def test_an_answer_in_drops_is_not_waited_for_longer_than_the_limit():
+    def drip(listener):
+        sock, _ = listener.accept()
+        with sock, contextlib.suppress(OSError):
+            sock.sendall(b"HTTP/1.1 202 Accepted\r\nX-Long: ")
+            while True:
+                sock.sendall(b"x")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", 0.4)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"no answer within 0\.4 s"):
+            transport.post(make("r", 1, 0))
+        assert time.monotonic() - began < 2.0
+        transport.close()
+        dripping.join(10)
 
 
 def test_a_cut_answer_keeps_its_status(reach):

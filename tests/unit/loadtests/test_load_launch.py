@@ -36,11 +36,50 @@ def test_processes():
         argv(LoadSpec("http://x", 1, 1, "r", Path("e"), processes=0))
 
 
+def test_the_sink_and_locusts_own_report():
+    words = argv(
+        LoadSpec("http://x", 1, 1, "r", Path("e"), sink="http://s", settle_s=2.0, stats=Path("d/load"))
+    )
+    told = dict(itertools.pairwise(words))
+    assert (told["--sink"], told["--settle-s"]) == ("http://s", "2.0")
+    assert (told["--csv"], told["--html"]) == ("d/load", "d/load.html")
+    assert not {"--sink", "--settle-s", "--csv", "--html"} & set(argv(SPEC))
+
+
 def test_plan_in_words():
     assert str(SPEC) == "poisson at 25/s for 30 s to http://127.0.0.1:5000, seed 7, status of 10% read"
     assert (
         str(LoadSpec("http://x", 1, 1, "r", Path("e"))) == "constant at 1/s until stopped to http://x, seed 1"
     )
+
+
+def test_mails_only_is_the_default_and_a_replay_brings_its_own_kinds():
+    def told(**more):
+        return dict(itertools.pairwise(argv(LoadSpec("http://x", 1, 1, "r", Path("e"), **more))))
+
+    assert told()["--mix"] == "email"
+    assert told(mix="email=1,add=1")["--mix"] == "email=1,add=1"
+    assert "--mix" not in told(arrivals="replay:/runs/1")
+
+
+def test_the_closed_model_has_users():
+    spec = LoadSpec(
+        "http://x",
+        1,
+        1,
+        "r",
+        Path("e"),
+        mix="email,add",
+        model="closed",
+        users=5,
+        think_s=0.5,
+        until_done=True,
+    )
+    told = dict(itertools.pairwise(argv(spec)))
+    assert (told["--model"], told["-u"], told["-r"]) == ("closed", "5", "5")
+    assert (told["--think-s"], told["--until-done"]) == ("0.5", "1")
+    words = "closed model, 5 users thinking 0.5 s until stopped to http://x, seed 1, mix email,add"
+    assert str(spec) == words
 
 
 def test_never_imports_locust():

@@ -8,6 +8,7 @@ from configargparse import ArgumentParser
 
 from loadtests import options
 from loadtests.jobs import check_run_id
+from reports.evidence import SUBMISSIONS, Appender
 
 
 def parsed(*words):
@@ -55,11 +56,38 @@ def test_values_changed_in_the_web_ui_arrive_as_text():
         (["--timeout-s", "0"], "--timeout-s"),
         (["--stop-grace-s", "nan"], "--stop-grace-s"),
         (["--resubmit-limit-s", "-1"], "--resubmit-limit-s"),
+        (["--mix", "mail=1"], "--mix: no kind 'mail'"),
+        (["--model", "half-open"], "--model: open or closed, not 'half-open'"),
+        (["--think-s", "-1"], "--think-s"),
+        (["--model", "closed", "--arrivals", "poisson"], "leave --arrivals out"),
+        (["--arrivals", "replay:/nowhere"], "No such file"),
     ],
 )
 def test_wrong_values_are_refused_in_words(words, said):
     with pytest.raises(ValueError, match=said):
         options.checked(parsed(*words))
+
+
+def test_the_classes_make_the_mix_unless_it_is_given():
+    assert options.checked(parsed()).mix is None
+    assert str(options.checked(parsed("--mix", "email=3,sleep=1")).mix) == "email=3,sleep=1"
+
+
+def test_the_closed_model():
+    chosen = options.checked(parsed("--model", "closed", "--think-s", "0.2", "--until-done", "1"))
+    assert (chosen.model, chosen.think_s, chosen.until_done) == ("closed", 0.2, True)
+    assert options.checked(parsed()).model == "open"
+
+
+def test_a_replay_brings_its_kinds(tmp_path):
+    appender = Appender(tmp_path / SUBMISSIONS, "r", "load")
+    appender.append("load_start", seed=3)
+    appender.append("due", key="r-000000", due_mono_ns=1, kind="add")
+    appender.close()
+    chosen = options.checked(parsed("--arrivals", f"replay:{tmp_path}"))
+    assert chosen.mix.kind(3, 0) == "add"
+    with pytest.raises(ValueError, match="leave --mix out"):
+        options.checked(parsed("--arrivals", f"replay:{tmp_path}", "--mix", "email"))
 
 
 def test_names_made_from_the_time():

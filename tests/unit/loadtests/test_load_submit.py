@@ -24,12 +24,16 @@ class World:
 
     def __init__(self, *results, settings=None, takes_s=0.1):
         self.now_ns, self.results, self.takes_s = 5_000_000_000, list(results), takes_s
-        self.records, self.rows, self.slept = [], [], []
+        self.records, self.rows, self.slept, self.written = [], [], [], 0
         self.submitter = Submitter(
             self.post, self, self.row, self.sleep, settings or Settings(), clock_ns=lambda: self.now_ns
         )
 
     def append(self, event, **fields):
+        self.records.append({"event": event, **fields})
+        self.written = len(self.records)
+
+    def append_later(self, event, fields):
         self.records.append({"event": event, **fields})
 
     def row(self, *row):
@@ -41,6 +45,9 @@ class World:
 
     def post(self, job):
         assert job is JOB
+        # Nothing leaves before its invoke, and all before it, is on disk.
+        assert self.records[-1]["event"] == "invoke"
+        assert self.written == len(self.records)
         self.now_ns += int(self.takes_s * 1e9)
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if isinstance(result, BaseException):
