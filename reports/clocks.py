@@ -5,7 +5,9 @@ Called by `reports.verdict`. Times are seconds since the load began; null: not o
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import Any
 
 from reports.checks.leases import in_flight
@@ -13,19 +15,41 @@ from reports.history import History
 from reports.records import Fault
 
 MAX_KILLS = 200
+NEVER_NS = 2**63 - 1
 
 
 def fault_rows(history: History) -> list[dict[str, Any]]:
     """One row per fault, in order of injection."""
-    stored = sorted(copy.at_ns for job in history.jobs.values() for copy in job.copies)
+    stored = sorted(at_ns for job in history.jobs.values() if (at_ns := job.first_stored_ns))
     ordered = sorted(history.faults.values(), key=lambda fault: (fault.inject_ns or 0, fault.name))
-    return [_row(history, fault, stored) for fault in ordered]
+    leftovers = Leftovers(history) if ordered else None
+    return [_row(history, fault, stored, leftovers) for fault in ordered]
 
 
-def _row(history: History, fault: Fault, stored: list[int]) -> dict[str, Any]:
-    first = None
-    if fault.healed_ns is not None and (index := bisect_left(stored, fault.healed_ns)) < len(stored):
-        first = stored[index]
+class Leftovers:
+    """When the mails that had been accepted by some moment were all stored."""
+
+    def __init__(self, history: History) -> None:
+        jobs = [job for job in history.jobs.values() if job.ok_ns]
+        jobs.sort(key=lambda job: job.ok_ns)
+        self.accepted = array("q", [job.ok_ns for job in jobs])
+        # One mail that never arrives keeps everything from then on from being drained.
+        self.drained = array("q", accumulate((job.first_stored_ns or NEVER_NS for job in jobs), max))
+
+    def drained_ns(self, moment_ns: int) -> int | None:
+        """Return when the last mail accepted by this moment was stored; None: never."""
+        index = bisect_right(self.accepted, moment_ns) - 1
+        if index < 0:
+            return moment_ns
+        return None if self.drained[index] == NEVER_NS else max(self.drained[index], moment_ns)
+
+
+def _row(history: History, fault: Fault, stored: list[int], leftovers: Leftovers | None) -> dict[str, Any]:
+    first = drained = None
+    if fault.healed_ns is not None:
+        drained = leftovers.drained_ns(fault.healed_ns) if leftovers else None
+        if (index := bisect_left(stored, fault.healed_ns)) < len(stored):
+            first = stored[index]
     return {
         "fault": fault.name,
         "kind": fault.kind,
@@ -35,6 +59,7 @@ def _row(history: History, fault: Fault, stored: list[int]) -> dict[str, Any]:
         "healed_s": history.seconds(fault.healed_ns),
         "first_success_s": history.seconds(first),
         "recovered_s": history.seconds(fault.recovered_ns),
+        "drained_s": history.seconds(drained),
         "recovery_s": fault.recovery_s,
         "recovered": fault.recovery_s is not None,
         "proof": fault.proof,

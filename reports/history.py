@@ -5,6 +5,7 @@ Filled by `reports.intake`, read by the checks. Never judges, never raises: dama
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,10 +24,12 @@ class History:
     problems: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in (*FILES, BETWEEN)})
     records: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FILES, 0))
     jobs: dict[str, Job] = field(default_factory=dict)
+    chores: dict[str, str] = field(default_factory=dict)  # key of the mail that tells its end -> key
     started_ns: int = 0
     ended_ns: int = 0
     wall_minus_mono_ns: int = 0
     first_try_ns: int = 0
+    first_tries: array[int] = field(default_factory=lambda: array("q"))  # of every job, monotonic ns
     due: int = 0
     said_sent: int = 0
     load_reasons: list[str] = field(default_factory=list)
@@ -35,6 +38,8 @@ class History:
     # the sink
     strays: list[tuple[str, str]] = field(default_factory=list)
     stored: int = 0
+    damaged: set[str] = field(default_factory=set)  # keys with a copy of other content than planned
+    misrouted: set[str] = field(default_factory=set)  # keys with a copy for other recipients
     refusals: dict[str | None, set[int]] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
     # the experiment
@@ -49,6 +54,10 @@ class History:
     successes: int = 0
     leases: int = 0
     unanswered: list[str] = field(default_factory=list)
+
+    def key_of(self, mail_key: str | None) -> str | None:
+        """The key of the job behind a mail: the same, unless the mail tells the end of a chore."""
+        return mail_key if mail_key is None else self.chores.get(mail_key, mail_key)
 
     @property
     def quiet(self) -> bool:

@@ -16,7 +16,6 @@ NOT_SENT = TERMINAL - {"SUCCESS"}
 class Copy:
     """One stored mail. `flushed` says whether its reply left the sink; None: no reply is on record."""
 
-    mail: str
     at_ns: int
     session: str
     job_id: str | None
@@ -29,12 +28,25 @@ class Copy:
 
 
 @dataclass(slots=True)
+class Chore:
+    """A job of another kind than a mail: its end is told in one mail, which bears `mail_key`."""
+
+    kind: str
+    mail_key: str
+    states: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
 class Job:
-    """Everything known of one key. Times are monotonic ns; 0: never."""
+    """Everything known of one key. Times are monotonic ns; 0: never.
+
+    Of a chore, copies, states and reason are those of the mail that tells its end.
+    """
 
     due_ns: int = 0
     to: str = ""
-    digest: str = ""
+    digest: str | bytes = ""
+    """As the intake packs it, to be compared only; empty: any content will do."""
     invokes: int = 0
     oks: int = 0
     fails: int = 0
@@ -43,12 +55,15 @@ class Job:
     ok_ns: int = 0
     ids: tuple[str, ...] = ()
     copies: Sequence[Copy] = ()
+    first_stored_ns: int = 0
+    """When the first copy of any shape was stored."""
     states: tuple[str, ...] = ()
     reason: str = ""
     in_doubt: bool = False
     held: bool = False
     success_read_ns: int = 0
     failure_read_ns: int = 0
+    chore: Chore | None = None
 
     @property
     def accepted(self) -> bool:
@@ -68,17 +83,18 @@ class Job:
     @property
     def good(self) -> list[Copy]:
         """Copies with the planned content and recipient, in order of time."""
-        return [copy for copy in self.copies if not copy.damaged and not copy.misrouted]
+        return [copy for copy in self.copies if not (copy.damaged or copy.misrouted)]
 
     @property
-    def first_stored_ns(self) -> int:
-        """When the first copy of any shape was stored; 0: never."""
-        return self.copies[0].at_ns if self.copies else 0
+    def answers(self) -> tuple[str, ...]:
+        """Every state that the system named under this key: of a chore, its own and that of its mail."""
+        return self.states if self.chore is None else (*self.chore.states, *self.states)
 
     @property
     def finished(self) -> bool:
         """The system says that it is done with every job of this key."""
-        return bool(self.states) and all(state in TERMINAL for state in self.states)
+        answers = self.answers
+        return bool(answers) and TERMINAL.issuperset(answers)
 
 
 @dataclass(slots=True)
@@ -109,6 +125,8 @@ class Kill:
     wall_ms: float
     pids: frozenset[int]
     in_flight: dict[str, float] = field(default_factory=dict)
+    chores: set[str] = field(default_factory=set)
+    """Keys whose chore, not the mail that tells its end, it interrupted."""
 
 
 @dataclass(slots=True)

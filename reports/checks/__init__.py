@@ -14,6 +14,7 @@ from reports.checks.counters import metric_drift
 from reports.checks.duplicates import duplicate, unavoidable_duplicate
 from reports.checks.intruders import corrupted, misdelivered, phantom, unexpected
 from reports.checks.leases import lease_recovery
+from reports.checks.limits import limits
 from reports.checks.recovery import bite, drained, recovery
 from reports.checks.status import false_failed, false_sent, one_job_per_key, unfinished
 from reports.history import History
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     given_up,
     lease_recovery,
     recovery,
+    limits,
     metric_drift,
     drained,
     bite,

@@ -50,26 +50,31 @@ def metric_drift(history: History) -> CheckResult:
 def _claims(history: History) -> list[Claim]:
     jobs = history.jobs.values()
     accepted = sum(max(1, len(job.ids)) for job in jobs if job.oks)
-    perhaps = sum(1 for job in jobs if not job.oks and job.unresolved)
+    unclear = [job for job in jobs if not job.oks and job.unresolved]
+    perhaps = len(unclear)
     last_ok = max((job.ok_ns for job in jobs), default=0)
     last_copy = max((job.copies[-1].at_ns for job in jobs if job.copies), default=0)
+    told, untold = _told_ends(history)
+    # The mail that tells the end of a chore is a job of its own: accepted when the chore ends.
+    unclear_ends = sum(1 for job in unclear if job.chore is not None)
+    last_accepted = last_copy if history.chores else last_ok
     unsettled = [] if history.quiet else ["the system had not come to rest"]
     nothing = history.missing_for_jobs()
     return [
         Claim(
             "mail_jobs_accepted_total",
             {},
-            accepted,
-            accepted + perhaps,
+            accepted + told,
+            accepted + told + untold + perhaps + unclear_ends,
             True,
-            last_ok,
+            max(last_ok, last_accepted),
             nothing + history.missing(SUBMISSIONS, METRICS),
         ),
         Claim(
             "mail_jobs_terminal_total",
             {"state": "sent"},
             history.successes,
-            history.successes + perhaps + sum(1 for job in jobs if job.unread and not job.ids),
+            history.successes + perhaps + untold + sum(1 for job in jobs if job.unread and not job.ids),
             True,
             last_copy,
             nothing + history.missing(SUBMISSIONS, LEDGER, METRICS) + unsettled,
@@ -84,6 +89,13 @@ def _claims(history: History) -> list[Claim]:
             nothing + history.missing(DELIVERIES, METRICS),
         ),
     ]
+
+
+def _told_ends(history: History) -> tuple[int, int]:
+    """How many mails that tell the end of a chore are on the ledger, and how many more there may be."""
+    chores = [history.jobs[key] for key in history.chores.values()]
+    told = sum(len(job.states) for job in chores)
+    return told, sum(max(0, max(1, len(job.ids)) - len(job.states)) for job in chores if job.oks)
 
 
 def _rise(history: History, claim: Claim) -> tuple[float | None, str]:

@@ -29,7 +29,7 @@ def fate(history: History, key: str, job: Job) -> Fate:
     if "FAILURE" in job.states and "SUCCESS" not in job.states:
         named = {int(code) for code in _CODE.findall(job.reason)}
         return "given_up" if named & refused else "lost"
-    if job.finished:
+    if job.states and job.finished:
         return "lost"
     if not history.quiet:
         return "stuck"
@@ -40,6 +40,10 @@ def fate(history: History, key: str, job: Job) -> Fate:
 
 def last_seen(job: Job) -> str:
     """Say where a job without a copy was seen last, in words."""
-    if not job.states:
+    if not job.answers:
         return "accepted by the API; its state is not on record"
+    if job.chore is not None:
+        of_mail = " and ".join(job.states) or "nothing"
+        of_chore = f"{' and '.join(job.chore.states) or 'nothing'} of the job ({job.chore.kind})"
+        return f"the system says {of_chore}, {of_mail} of the mail that tells its end"
     return f"the system says {' and '.join(job.states)}" + (f" ({job.reason})" if job.reason else "")

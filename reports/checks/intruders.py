@@ -49,7 +49,7 @@ def unexpected(history: History) -> CheckResult:
 
 def corrupted(history: History) -> CheckResult:
     """A stored copy whose content differs from the plan."""
-    keys = sorted(key for key, job in history.jobs.items() if any(copy.damaged for copy in job.copies))
+    keys = sorted(history.damaged)
     return conclude(
         "corrupted",
         keys,
@@ -61,7 +61,7 @@ def corrupted(history: History) -> CheckResult:
 
 def misdelivered(history: History) -> CheckResult:
     """A stored copy for other recipients than planned."""
-    keys = sorted(key for key, job in history.jobs.items() if any(copy.misrouted for copy in job.copies))
+    keys = sorted(history.misrouted)
     return conclude(
         "misdelivered",
         keys,

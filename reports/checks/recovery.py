@@ -27,7 +27,7 @@ def bite(history: History) -> CheckResult:
     )
     words += [f"the end of {name} was not read back" for name in unhealed]
     if kinds.intersection(history.plan.expect_faults) & KILLS_WORKERS and _all_idle(history):
-        words.append("every kill found the workers idle: no mail was in flight")
+        words.append("every kill found the workers idle: no job was in flight")
     details = {"not injected": never, "without effect": toothless, "end not read back": unhealed}
     if words:
         return CheckResult("bite", "unknown", len(words), (), "; ".join(words[:3]), details)
@@ -38,7 +38,7 @@ def bite(history: History) -> CheckResult:
 
 def _all_idle(history: History) -> bool:
     """The ledger tells of leases (it can say who held what), and no kill interrupted one."""
-    return history.leases > 0 and not any(kill.in_flight for kill in history.kills)
+    return history.leases > 0 and not any(kill.in_flight or kill.chores for kill in history.kills)
 
 
 def recovery(history: History) -> CheckResult:

@@ -13,8 +13,8 @@ from reports.records import NOT_SENT, Job
 
 def false_sent(history: History) -> CheckResult:
     """The API said SUCCESS while no copy was stored: at the end, or at the time of the answer."""
-    final = [key for key, job in history.jobs.items() if "SUCCESS" in job.states and not job.copies]
-    early = [key for key, job in history.jobs.items() if _too_early(job)]
+    final = [key for key, job in history.jobs.items() if not job.copies and "SUCCESS" in job.states]
+    early = [key for key, job in history.jobs.items() if job.success_read_ns and _too_early(job)]
     keys = sorted({*final, *early})
     return conclude(
         "false_sent",
@@ -28,7 +28,7 @@ def false_sent(history: History) -> CheckResult:
 
 
 def _too_early(job: Job) -> bool:
-    return bool(job.success_read_ns) and (not job.copies or job.success_read_ns < job.first_stored_ns)
+    return not job.copies or job.success_read_ns < job.first_stored_ns
 
 
 def false_failed(history: History) -> CheckResult:
@@ -45,13 +45,13 @@ def false_failed(history: History) -> CheckResult:
 
 def _called_failed(job: Job) -> bool:
     # With two jobs for one key the other one may have been sent: that is another check's finding.
-    final = bool(job.states) and all(state in NOT_SENT for state in job.states)
+    final = bool(job.states) and NOT_SENT.issuperset(job.states)
     return final or (bool(job.failure_read_ns) and len(job.ids) < 2)
 
 
 def unfinished(history: History) -> CheckResult:
     """Delivered, at rest, and the API never says so: its last word is no end, and no doubt for a person."""
-    open_ended = [key for key, job in history.jobs.items() if job.copies and job.states and not job.finished]
+    open_ended = [key for key, job in history.jobs.items() if job.copies and job.answers and not job.finished]
     keys = sorted(key for key in open_ended if not history.jobs[key].held)
     held = sorted(key for key in open_ended if history.jobs[key].held)
     unsettled = [] if history.quiet else ["the system had not come to rest"]
@@ -64,7 +64,7 @@ def unfinished(history: History) -> CheckResult:
         to_convict=unsettled + history.missing(EVENTS, DELIVERIES, LEDGER),
         to_acquit=history.missing_for_jobs(SUBMISSIONS, DELIVERIES, LEDGER),
         details={
-            "states": {key: " and ".join(history.jobs[key].states) for key in keys[:FIRST]},
+            "states": {key: " and ".join(history.jobs[key].answers) for key in keys[:FIRST]},
             "held": len(held),
         },
     )

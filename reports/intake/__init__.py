@@ -50,13 +50,14 @@ def load(run_dir: Path) -> History:
 def _take(history: History, path: Path, intake: Intake) -> None:
     name, run = path.name, history.plan.run
     problems, handlers = history.problems[name], intake.handlers
-    count = foreign = odd = 0
+    count = foreign = odd = ended_ns = 0
     for record in stream(path, problems):
         count += 1
         if record["run"] != run:
             foreign += 1
             continue
-        history.ended_ns = max(history.ended_ns, record["mono_ns"])
+        if record["mono_ns"] > ended_ns:  # noqa: PLR1730 -- a call of max() for each record is dear
+            ended_ns = record["mono_ns"]
         handler = handlers.get(record["event"])
         if handler is None:
             continue  # a newer writer may say more than this judge asks for
@@ -70,6 +71,7 @@ def _take(history: History, path: Path, intake: Intake) -> None:
                     f"{name}: {what} has a missing or wrong field ({type(error).__name__}: {error})"
                 )
     history.records[name] = count
+    history.ended_ns = max(history.ended_ns, ended_ns)
     if odd > MAX_PROBLEMS:
         problems.append(f"{name}: {odd - MAX_PROBLEMS} more records with missing or wrong fields")
     if foreign:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from reports.evidence import DELIVERIES, Record
 from reports.history import History
-from reports.intake.fields import text, text_or_none, whole, words
+from reports.intake.fields import packed, shared, shown, text, text_or_none, whole, words
 from reports.intake.metrics import matching
-from reports.records import Copy
+from reports.records import Copy, Job
 
 SMTP_PROXY = {"direction": "upstream", "proxy": "smtp-worker"}
 PROXY_BYTES = "toxiproxy_proxy_sent_bytes_total"
@@ -25,7 +25,7 @@ class Deliveries:
         self.history = history
         self.started: list[str] = []
         self.stopped: set[str] = set()
-        self.open: set[tuple[str, str]] = set()
+        self.open: set[str] = set()
         self.unanswered: dict[tuple[str, str], Copy | None] = {}
         self.surplus = 0
         scrapes = [
@@ -52,13 +52,13 @@ class Deliveries:
 
     def session_begin(self, record: Record) -> None:
         """Open a session."""
-        self.open.add((record["writer"], words(record["session"])))
+        self.open.add(_session(record))
         self.history.sessions.begun += 1
 
     def session_end(self, record: Record) -> None:
         """Close a session and add up its bytes."""
         bytes_in, how, totals = whole(record, "bytes_in"), text(record, "how"), self.history.sessions
-        self.open.discard((record["writer"], words(record["session"])))
+        self.open.discard(_session(record))
         totals.ended += 1
         totals.bytes_in += bytes_in
         totals.encrypted += record.get("tls") is not None
@@ -69,34 +69,53 @@ class Deliveries:
             totals.settled_bytes += bytes_in
 
     def stored(self, record: Record) -> None:
-        """Index a copy under its key, compared with the plan."""
-        mail, key, to = words(record["mail"]), text_or_none(record, "key"), list(record["to"])
-        digest, job_id = text(record, "digest"), text_or_none(record, "id")
+        """Index a copy under the key of its job, compared with the plan."""
+        mail, to = (record["writer"], words(record["mail"])), list(record["to"])
+        mail_key, digest = text_or_none(record, "key"), text(record, "digest")
+        job_id = text_or_none(record, "id")
         self.history.stored += 1
-        self.unanswered[record["writer"], mail] = None
-        job = self.history.jobs.get(key) if key else None
+        self.unanswered[mail] = None
+        key, job = self._job_of(mail_key)
         if job is None or key is None:
-            self.history.strays.append((_stray_kind(self.history, key), key or f"(no key) mail {mail}"))
+            self.history.strays.append(
+                (_stray_kind(self.history, mail_key), mail_key or f"(no key) mail {mail[1]}")
+            )
             return
         copy = Copy(
-            mail=mail,
             at_ns=record["mono_ns"],
-            session=f"{record['writer']}/{words(record['session'])}",
-            job_id=job_id,
-            attempt=words(record["attempt"]),
-            worker=words(record["worker"]),
+            session=_session(record),
+            job_id=job.ids[0] if job.ids and job_id == job.ids[0] else job_id,
+            attempt=shared(record["attempt"]),
+            worker=shared(record["worker"]),
             hint=words(record["hint"]),
-            damaged=bool(job.digest) and digest != job.digest,
+            damaged=bool(job.digest) and packed(digest) != job.digest,
             misrouted=bool(job.to) and to != [job.to],
         )
-        job.copies = (*job.copies, copy)
-        self.unanswered[record["writer"], mail] = copy
+        job.copies = (*job.copies, copy) if job.copies else (copy,)
+        job.first_stored_ns = min(job.first_stored_ns or copy.at_ns, copy.at_ns)
+        if copy.damaged or copy.misrouted:
+            self._note_fault(key, copy)
+        self.unanswered[mail] = copy
+
+    def _job_of(self, mail_key: str | None) -> tuple[str | None, Job | None]:
+        """The job whose mail bears this key, with its own key; a chore has no mail under its own."""
+        key = self.history.key_of(mail_key)
+        job = self.history.jobs.get(key) if key else None
+        if job is not None and job.chore is not None and mail_key != job.chore.mail_key:
+            return key, None
+        return key, job
+
+    def _note_fault(self, key: str, copy: Copy) -> None:
+        if copy.damaged:
+            self.history.damaged.add(key)
+        if copy.misrouted:
+            self.history.misrouted.add(key)
 
     def reply(self, record: Record) -> None:
         """Note whether the reply to a copy left the sink."""
         flushed = record["flushed"]
         if not isinstance(flushed, bool):
-            raise TypeError(f"flushed is {flushed!r}, not true or false")
+            raise TypeError(f"flushed is {shown(flushed)}, not true or false")
         mail = (record["writer"], words(record["mail"]))
         if mail not in self.unanswered:
             self.surplus += 1
@@ -114,7 +133,7 @@ class Deliveries:
         code, key, stage = whole(record, "code"), text_or_none(record, "key"), text(record, "stage").lower()
         if not 500 <= code < 600 or stage in MAIL_STAGES_EXCLUDED:
             return
-        concerned: list[str | None] = [key] if key else list(record.get("to") or ())
+        concerned: list[str | None] = [self.history.key_of(key)] if key else list(record.get("to") or ())
         if not concerned and stage == "mail":
             concerned = [None]
         for whom in concerned:
@@ -138,6 +157,10 @@ class Deliveries:
     def _say(self, count: int, what: str) -> None:
         if count:
             self.history.problems[DELIVERIES].append(f"{DELIVERIES}: {count} {what}")
+
+
+def _session(record: Record) -> str:
+    return shared(f"{record['writer']}/{words(record['session'])}")
 
 
 def _stray_kind(history: History, key: str | None) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 from reports.evidence import LEDGER, Record
 from reports.history import History
-from reports.intake.fields import number, pid_of, text, text_or_none, whole, words
-from reports.records import Kill
+from reports.intake.fields import flag, number, pid_of, shared, text, text_or_none, whole, words
+from reports.records import Job, Kill
 
-ENDS_ATTEMPT = frozenset({"sent", "retry", "failed"})
+ENDS_ATTEMPT = frozenset({"sent", "done", "retry", "failed"})
 # The ledger counts ms on Redis's clock, and a kill is written after the signal was sent.
 CLOCK_SLACK_MS = 1000
 HELD = "in doubt, held"
@@ -25,41 +25,45 @@ class Ledger:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.asked = self.answered = self.jobs = 0
+        self.asked = self.answered = 0
         self.ended = False
         self.seen: set[str] = set()
-        self.by_pid: dict[int, list[Kill]] = {}
+        self.tuples: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """A million jobs share a few answers: each is kept once."""
+        self.kills: dict[int, list[Kill]] = {}
+        """Process id -> its kills, in order of time."""
         for kill in sorted(history.kills, key=lambda kill: kill.at_ns):
             for pid in kill.pids:
-                self.by_pid.setdefault(pid, []).append(kill)
+                self.kills.setdefault(pid, []).append(kill)
+        self.kills_of: dict[object, list[Kill]] = {}
+        """The same by the worker's name, as far as names were met."""
         self.handlers = {"job": self.job, "ledger_end": self.ledger_end}
 
     def job(self, record: Record) -> None:
         """Keep the state of one job, and its part in the kills."""
-        key, job_id, state = (
-            text_or_none(record, "key"),
-            text_or_none(record, "id"),
-            text_or_none(record, "state"),
-        )
-        self.jobs += 1
+        key, job_id = text_or_none(record, "key"), text_or_none(record, "id")
+        state = text_or_none(record, "state")
         if job_id in self.seen:
             raise ValueError(f"job {job_id} stands twice in the ledger")
+        job = self.history.jobs.get(key) if key else None
         if job_id is not None:
-            self.seen.add(job_id)
+            self.seen.add(job.ids[0] if job and job.ids and job.ids[0] == job_id else job_id)
         if record["http"] != 200 or state is None:
             return
-        self.history.successes += state == "SUCCESS"
-        trail = record["trail"] or []
-        job = self.history.jobs.get(key) if key else None
-        if job is None or key is None:
+        notify = "notify" in record and flag(record, "notify")
+        if key and job is not None and job.chore is not None and not notify:
+            job.chore.states = self._and(job.chore.states, state)
+            self._trail(key, job, record["trail"] or [], notify)
             return
-        job.states += (state,)
-        job.reason = " ".join(filter(None, (job.reason, _plain(record["error"]), words(record["detail"]))))
-        job.held = job.held or words(record["detail"]).startswith(HELD)
-        job.in_doubt = job.in_doubt or any(event["event"] == "in_doubt" for event in trail)
-        self.history.leases += sum(1 for event in trail if event["event"] == "leased")
-        if self.by_pid:
-            self._leases(key, trail)
+        self.history.successes += state == "SUCCESS"
+        if not key or job is None or (notify and job.chore is None):
+            return
+        job.states = self._and(job.states, state)
+        detail = words(record["detail"])
+        reason = " ".join(filter(None, (job.reason, _plain(record["error"]), detail)))
+        job.reason = shared(reason)
+        job.held = job.held or detail.startswith(HELD)
+        self._trail(key, job, record["trail"] or [], notify)
 
     def ledger_end(self, record: Record) -> None:
         """Note the end mark with its two counts."""
@@ -73,23 +77,45 @@ class Ledger:
             problems.append(f"{LEDGER}: no ledger_end")
         elif self.asked != self.answered:
             problems.append(f"{LEDGER}: {self.asked} jobs were asked for, {self.answered} answered")
-        self.history.unanswered = [
-            key for key, job in jobs.items() if job.ids and len(job.states) < len(job.ids)
-        ]
+        self.history.unanswered = [key for key, job in jobs.items() if len(_of_ids(job)) < len(job.ids)]
         if self.history.unanswered:
             count = len(self.history.unanswered)
             problems.append(f"{LEDGER}: the state of {count} accepted jobs is not on record")
 
-    def _leases(self, key: str, trail: list[dict[str, Any]]) -> None:
+    def _and(self, states: tuple[str, ...], state: str) -> tuple[str, ...]:
+        found = (*states, state)
+        return self.tuples.setdefault(found, found)
+
+    def _trail(self, key: str, job: Job, trail: list[dict[str, Any]], notify: bool) -> None:
+        """Look for doubts, and for leases that a kill interrupted."""
+        of_chore = job.chore is not None and not notify
         for index, event in enumerate(trail):
-            if event["event"] != "leased":
-                continue
-            pid = pid_of(text(event, "worker"))
-            for kill in self.by_pid.get(pid, ()) if pid is not None else ():
-                if number(event, "at_ms") <= kill.wall_ms + CLOCK_SLACK_MS:
-                    if not _closed(event, trail[index + 1 :], kill):
-                        kill.in_flight[key] = event["at_ms"]
-                    break
+            if event["event"] == "in_doubt":
+                job.in_doubt = True
+            elif event["event"] == "leased":
+                self.history.leases += 1
+                kill = self._interrupted(event, trail, index) if self.kills else None
+                if kill is not None and of_chore:
+                    kill.chores.add(key)
+                elif kill is not None:
+                    kill.in_flight[key] = event["at_ms"]
+
+    def _interrupted(self, lease: dict[str, Any], trail: list[dict[str, Any]], index: int) -> Kill | None:
+        """The kill that ended this lease; None: it was given back before, or its worker was never killed."""
+        worker = lease["worker"]
+        kills = self.kills_of.get(worker)
+        if kills is None:
+            pid = pid_of(text(lease, "worker"))
+            kills = self.kills_of[worker] = self.kills.get(pid, []) if pid is not None else []
+        for kill in kills:
+            if number(lease, "at_ms") <= kill.wall_ms + CLOCK_SLACK_MS:
+                return None if _closed(lease, trail[index + 1 :], kill) else kill
+        return None
+
+
+def _of_ids(job: Job) -> tuple[str, ...]:
+    """What the system said of the jobs that the load knows by their id."""
+    return job.states if job.chore is None else job.chore.states
 
 
 def _closed(lease: dict[str, Any], later: Iterable[dict[str, Any]], kill: Kill) -> bool:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from reports.evidence import SUBMISSIONS, Record
 from reports.history import History
-from reports.intake.fields import number, text, text_or_none, whole
-from reports.records import NOT_SENT, Job
+from reports.intake.fields import number, packed, text, text_or_none, whole
+from reports.records import NOT_SENT, Chore, Job
 
 
 class Submissions:
     """Intake of `submissions.jsonl`."""
 
     def __init__(self, history: History) -> None:
-        self.history = history
+        self.history, self.jobs = history, history.jobs
         self.started: set[str] = set()
         self.stopped: set[str] = set()
         self.said_due = 0
@@ -52,15 +52,28 @@ class Submissions:
         if job.due_ns:
             raise ValueError(f"key {record['key']} was due twice")
         job.due_ns = whole(record, "due_mono_ns")
-        job.to, job.digest = text(record, "to"), text(record, "digest")
+        job.to = text(record, "to")
+        if record.get("kind", "email") == "email":
+            job.digest = packed(text(record, "digest"))
+        else:
+            self._take_chore(job, record)
         self.due += 1
+
+    def _take_chore(self, job: Job, record: Record) -> None:
+        """Note under which key the mail will come that tells the end of this job."""
+        job.chore = Chore(text(record, "kind"), text(record, "mail_key"))
+        job.digest = packed(text_or_none(record, "digest") or "")
+        self.history.chores[job.chore.mail_key] = record["key"]
 
     def invoke(self, record: Record) -> None:
         """Count a try."""
-        self._job(record).invokes += 1
+        job = self._job(record)
+        if not job.invokes:
+            self.history.first_tries.append(record["mono_ns"])
+        job.invokes += 1
         # Writers take turns in the file, so the first line need not be the earliest.
-        first = self.history.first_try_ns
-        self.history.first_try_ns = min(first, record["mono_ns"]) if first else record["mono_ns"]
+        if not 0 < self.history.first_try_ns <= record["mono_ns"]:
+            self.history.first_try_ns = record["mono_ns"]
 
     def ok(self, record: Record) -> None:
         """Count a 202, and keep its id when it is a new one."""
@@ -71,7 +84,7 @@ class Submissions:
         if job_id is None:
             job.unread += 1
         elif job_id not in job.ids:
-            job.ids += (job_id,)
+            job.ids = (*job.ids, job_id)
 
     def fail(self, record: Record) -> None:
         """Count a try that certainly had no effect."""
@@ -84,6 +97,8 @@ class Submissions:
     def status(self, record: Record) -> None:
         """Keep when the system first answered for a key that it is sent, or that it never will be."""
         state, job = text(record, "state"), self._job(record)
+        if job.chore is not None:
+            return  # the end of a chore says nothing of the mail that tells it
         if state == "SUCCESS":
             job.success_read_ns = job.success_read_ns or record["mono_ns"]
         elif state in NOT_SENT:
@@ -108,7 +123,7 @@ class Submissions:
 
     def _job(self, record: Record) -> Job:
         key = text(record, "key")
-        job = self.history.jobs.get(key)
+        job = self.jobs.get(key)
         if job is None:
-            job = self.history.jobs[key] = Job()
+            job = self.jobs[key] = Job()
         return job

@@ -6,87 +6,88 @@ Called by `write_all`. Never trusts a text from evidence: the template engine es
 from __future__ import annotations
 
 import shlex
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.checks import CheckResult
-from reports.render.svg import Picture
-from reports.trails import Line
+from reports.render.bounds import affordable, excerpts
+from reports.render.clockbar import bar
+from reports.render.document import began, limit_rows
+from reports.render.junit import fault_outcome
+from reports.render.numbers import HEADINGS, rows
+from reports.render.svg import NARROW, Picture
+from reports.render.words import details, figures, revision, seconds, short, step
+from reports.trails import Trail
 from reports.verdict import Verdict
 
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 ORDER = {"fail": 0, "unknown": 1, "pass": 2}
+OPEN_TRAILS = 3
+MAX_ROWS = 60  # of faults, and of kills; verdict.json has them all
+MAX_NUMBERS = 40  # rows of the picture as a table
 
 
-def as_html(verdict: Verdict) -> str:
-    """Return report.html."""
-    environment = Environment(
+@cache
+def environment() -> Environment:
+    """Return the template engine of the pages; it escapes whatever is not our own drawing."""
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["s"] = seconds
-    anchors = {key: f"trail-{number}" for number, key in enumerate(verdict.trails, start=1)}
-    return environment.get_template("report.html.j2").render(
-        v=verdict,
-        plan=verdict.plan,
-        marks=MARKS,
-        checks=sorted(verdict.checks, key=lambda check: ORDER[check.verdict]),
-        findings=[check for check in verdict.checks if check.verdict != "pass"],
-        figures=figures(verdict),
-        anchors=anchors,
-        details=details,
-        step=step,
-        command=shlex.join(verdict.plan.command),
-        # Markup: the picture is our own drawing, and escapes the labels itself.
-        picture=Markup(Picture(verdict.timeline).draw()),  # noqa: S704
+    found.filters["s"] = seconds
+    found.filters["revision"] = revision
+    return found
+
+
+def as_html(verdict: Verdict) -> str:
+    """Return report.html."""
+    span_s, trails = verdict.timeline.span_s, affordable(verdict.trails)
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            v=verdict,
+            plan=verdict.plan,
+            began=began(verdict),
+            marks=MARKS,
+            checks=sorted(verdict.checks, key=lambda check: ORDER[check.verdict]),
+            findings=sorted(
+                (check for check in verdict.checks if check.verdict != "pass"),
+                key=lambda check: ORDER[check.verdict],
+            ),
+            example=example(verdict, trails),
+            figures=figures(verdict),
+            limits=limit_rows(verdict),
+            trails=trails,
+            logs=excerpts(verdict, trails),
+            anchors={key: f"trail-{number}" for number, key in enumerate(trails, start=1)},
+            open_trails=OPEN_TRAILS,
+            details=details,
+            short=partial(short, f"{verdict.plan.run}-"),
+            step=step,
+            # Markup: these are our own drawings, and escape the labels themselves.
+            faults=[
+                (fault, *fault_outcome(verdict, fault), Markup(bar(fault, span_s)))  # noqa: S704
+                for fault in verdict.faults[:MAX_ROWS]
+            ],
+            kills=verdict.kills[:MAX_ROWS],
+            command=shlex.join(verdict.plan.command),
+            wide=Markup(Picture(verdict.timeline).draw()),  # noqa: S704
+            narrow=Markup(Picture(verdict.timeline, NARROW, "narrow").draw()),  # noqa: S704
+            headings=HEADINGS,
+            rows=rows(verdict.timeline, MAX_NUMBERS),
+        )
     )
 
 
-def figures(verdict: Verdict) -> list[tuple[str, str, bool]]:
-    """Return the figures of the first screen: name, value, and whether it is bad news."""
-    counts, times = verdict.counts, verdict.latency_s
-    slowest = max((fault["recovery_s"] for fault in verdict.faults if fault["recovered"]), default=None)
-    never = any(not fault["recovered"] for fault in verdict.faults)
-    return [
-        ("accepted", f"{counts['accepted']:,}", False),
-        ("delivered", f"{counts['delivered']:,}", False),
-        ("lost", f"{counts['lost']:,}", counts["lost"] > 0),
-        ("duplicates", f"{counts['duplicates']:,}", counts["duplicates"] > 0),
-        ("stuck", f"{counts['stuck']:,}", counts["stuck"] > 0),
-        ("ever in doubt", f"{counts['in_doubt']:,}", False),
-        ("slowest recovery", "never" if never else seconds(slowest, " s"), never),
-        ("p50 due to stored", seconds(times["p50"], " s"), False),
-        ("p99 due to stored", seconds(times["p99"], " s"), False),
-    ]
-
-
-def details(check: CheckResult) -> list[tuple[str, str]]:
-    """Return a check's details as plain lines, without what the page shows elsewhere."""
-    return [
-        (name.replace("_", " "), _words(value))
-        for name, value in check.details.items()
-        if value not in ({}, [])
-    ]
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_words(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_words, value))
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def step(line: Line) -> str:
-    """Return the moment of a trail's step as seconds since the mail was due."""
-    return "" if line.since_due_s is None else f"{line.since_due_s:+.3f}"
-
-
-def seconds(value: float | None, unit: str = "") -> str:
-    """Show seconds with two decimals, or a dash."""
-    return "-" if value is None else f"{value:,.2f}{unit}"
+def example(verdict: Verdict, trails: dict[str, Trail]) -> str:
+    """Return the first key that a check of this verdict names and whose story says where it went wrong."""
+    if verdict.verdict == "pass":
+        return ""
+    guilty = {key for check in verdict.checks if check.verdict == verdict.verdict for key in check.keys}
+    return next((key for key, trail in trails.items() if key in guilty and trail.said), "")

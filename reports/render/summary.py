@@ -1,15 +1,22 @@
 """The verdict as Markdown for a job summary or a comment: summary.md, at most 16 KiB.
 
-Called by `write_all`. Text from evidence is quoted as code, so that it can neither format nor link.
+GitHub takes 65,536 characters for a comment, which several runs may have to share. Called by `write_all`.
+Text from evidence is quoted as code or escaped, so that it can neither format nor link.
 """
 
 from __future__ import annotations
 
+import shlex
+
+from reports.render.document import limit_rows
+from reports.render.junit import fault_outcome
 from reports.verdict import Verdict
 
 LIMIT = 16 * 1024  # bytes
 MAX_CELL = 300
+MAX_COMMAND = 2_000
 MAX_KEYS = 5
+MAX_TRAILS = 3
 SIGNS = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 
 
@@ -26,27 +33,54 @@ def as_markdown(verdict: Verdict) -> str:
         "| accepted | delivered | lost | duplicates | in doubt | p50 s | p99 s |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| " + " | ".join((*map(str, totals), *map(_number, times))) + " |",
-        "",
-        "| check | verdict | finding | first keys |",
-        "| --- | --- | --- | --- |",
+        *_trails(verdict),
+        *_checks(verdict),
+        *_limits(verdict),
+        *_faults(verdict),
     ]
-    order = {"fail": 0, "unknown": 1, "pass": 2}
-    for check in sorted(verdict.checks, key=lambda check: order[check.verdict]):
-        keys = ", ".join(code(key) for key in check.keys[:MAX_KEYS])
-        lines.append(
-            f"| {check.name} | {SIGNS[check.verdict]} {check.verdict} | {_plain(check.summary)} | {keys} |"
-        )
-    if verdict.faults:
-        lines += ["", "| fault | began s | over s | recovered after s |", "| --- | ---: | ---: | ---: |"]
-    for fault in verdict.faults:
-        figures = (fault["inject_s"], fault["healed_s"], fault["recovery_s"])
-        lines.append(f"| {code(fault['fault'])} | " + " | ".join(map(_number, figures)) + " |")
     words = (
         f"Run {code(plan.run)}, seed {plan.seed}, policy {code(plan.delivery)}, broker {code(plan.broker)}."
     )
-    lines += ["", f"{words} Again:", ""]
-    lines.append(code(" ".join(plan.command)))
+    lines += ["", f"{words} Again:", "", code(shlex.join(plan.command), MAX_COMMAND)]
     return _limited(lines)
+
+
+def _checks(verdict: Verdict) -> list[str]:
+    order = {"fail": 0, "unknown": 1, "pass": 2}
+    rows = []
+    for check in sorted(verdict.checks, key=lambda check: order[check.verdict]):
+        keys = ", ".join(code(key) for key in check.keys[:MAX_KEYS])
+        word = f"{SIGNS[check.verdict]} {check.verdict}"
+        if check.verdict != "pass":
+            rows.append(f"| {check.name} | {word} | {_plain(check.summary)} | {keys} |")
+    heading = ["", "| check | verdict | finding | first keys |", "| --- | --- | --- | --- |"] if rows else []
+    passed = [check.name for check in verdict.checks if check.verdict == "pass"]
+    count = "1 check" if len(passed) == 1 else f"{len(passed)} checks"
+    last = ["", f"{SIGNS['pass']} {count} passed: {', '.join(passed)}."] if passed else []
+    return [*heading, *rows, *last]
+
+
+def _trails(verdict: Verdict) -> list[str]:
+    said = [(key, trail.said) for key, trail in verdict.trails.items() if trail.said][:MAX_TRAILS]
+    return ["", *(f"- {code(key)}: {_plain(words)}" for key, words in said)] if said else []
+
+
+def _limits(verdict: Verdict) -> list[str]:
+    rows = [
+        f"| {code(row['limit'])} | {SIGNS[row['verdict']]} {row['verdict']} | {_plain(row['why'])} |"
+        for row in limit_rows(verdict)
+    ]
+    return ["", "| limit | verdict | figure |", "| --- | --- | --- |", *rows] if rows else []
+
+
+def _faults(verdict: Verdict) -> list[str]:
+    rows = []
+    for fault in verdict.faults:
+        outcome, words = fault_outcome(verdict, fault)
+        figures = " | ".join(_number(fault[name]) for name in ("inject_s", "healed_s", "drained_s"))
+        rows.append(f"| {code(fault['fault'])} | {SIGNS[outcome]} {_plain(words)} | {figures} |")
+    heading = ["| fault | outcome | began s | over s | drained s |", "| --- | --- | ---: | ---: | ---: |"]
+    return ["", *heading, *rows] if rows else []
 
 
 def _limited(lines: list[str]) -> str:
@@ -60,9 +94,9 @@ def _limited(lines: list[str]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def code(text: str) -> str:
+def code(text: str, most: int = MAX_CELL) -> str:
     """Show text from evidence as inline code: nothing in it is Markdown or HTML any more."""
-    flat = "".join(char if char.isprintable() else "?" for char in text[:MAX_CELL])
+    flat = "".join(char if char.isprintable() else "?" for char in text[:most])
     return "`" + flat.replace("`", "'").replace("|", "¦") + "`"
 
 

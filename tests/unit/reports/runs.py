@@ -81,17 +81,10 @@ class Run:
 
     # -- what a sound job leaves ---------------------------------------------------------------
 
-    def submit(self, number: int, at_s: float) -> None:
+    def submit(self, number: int, at_s: float, **due: Any) -> None:
         k = key(number)
-        self.add(
-            SUBMISSIONS,
-            at_s,
-            "due",
-            key=k,
-            due_mono_ns=mono(at_s),
-            to=f"u{number}@example.org",
-            digest=f"d{number}",
-        )
+        fields = {"to": f"u{number}@example.org", "digest": f"d{number}", **due}
+        self.add(SUBMISSIONS, at_s, "due", key=k, due_mono_ns=mono(at_s), **fields)
         self.add(SUBMISSIONS, at_s + 0.01, "invoke", key=k, **{"try": 1}, late_s=0.01)
         self.add(
             SUBMISSIONS,
@@ -169,6 +162,16 @@ class Run:
         }
         return self.add(LEDGER, QUIET + 1, "job", **{**fields, **changes})
 
+    def chore(self, number: int, at_s: float) -> None:
+        """A job of another kind: done after 0.2 s, and its end told in a mail, which is a job of its own."""
+        told = f"{key(number)}+notify"
+        self.submit(number, at_s, kind="greet", mail_key=told, digest=None)
+        self.store(number, at_s + 0.5, key=told, id=f"note-{number}", digest="said by the system")
+        begun, done = event(at_s + 0.1, "leased"), event(at_s + 0.2, "done")
+        self.ledger(number, detail="done", trail=[event(at_s + 0.02, "accepted", None, None), begun, done])
+        sent = [event(at_s + 0.3, "leased"), event(at_s + 0.4, "sending"), event(at_s + 0.51, "sent")]
+        self.ledger(number, id=f"note-{number}", notify=True, trail=sent)
+
     def fault(self, name: str = "sever-1", kind: str = "sever") -> None:
         self.add(EVENTS, 5, "inject", fault=name, kind=kind, detail="")
         self.add(EVENTS, 6, "bite", fault=name, proof="12 connections were refused")
@@ -191,7 +194,7 @@ class Run:
         self.add(METRICS, at_s, "scrape", target="toxiproxy", ok=True, samples={name: sink_bytes}, error=None)
 
     @classmethod
-    def sound(cls, jobs: int = 10) -> Run:
+    def sound(cls, jobs: int = 10, chores: int = 0) -> Run:
         """Ten jobs, one a second, each stored half a second later; then quiet, and every counter right."""
         run = cls()
         run.add(SUBMISSIONS, 0, "load_start", rate_per_s=10, seed=7, target="http://x", schedule="constant")
@@ -202,12 +205,15 @@ class Run:
             run.submit(number, number)
             run.store(number, number + 0.5)
             run.ledger(number)
-        run.add(SUBMISSIONS, LOAD_END, "load_stop", due=jobs, sent=jobs, max_late_s=0.01, reason="done")
+        for number in range(jobs, jobs + chores):
+            run.chore(number, number)
+        total = jobs + chores
+        run.add(SUBMISSIONS, LOAD_END, "load_stop", due=total, sent=total, max_late_s=0.01, reason="done")
         run.add(EVENTS, LOAD_END, "story", told=True, why=None)
         run.add(EVENTS, LOAD_END + 1, "load_exit", status=0)
         run.add(EVENTS, QUIET, "quiet", after_s=4, detail="", seen=True)
-        run.scrapes(QUIET + 2, jobs, jobs, jobs, jobs * 500)
-        run.add(LEDGER, STOP, "ledger_end", asked=jobs, answered=jobs)
+        run.scrapes(QUIET + 2, total + chores, total, total, total * 500)
+        run.add(LEDGER, STOP, "ledger_end", asked=total + chores, answered=total + chores)
         run.add(DELIVERIES, STOP, "sink_stop")
         return run
 
