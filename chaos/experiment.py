@@ -18,6 +18,7 @@ from chaos.collect import collect_ledger
 from chaos.drain import drain, look
 from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
+from chaos.live import Live
 from chaos.observe import Events, Observer
 from chaos.paths import state_dir
 from chaos.progress import Progress
@@ -37,7 +38,9 @@ from reports.verdict import Verdict, judge
 # Longer than a worker may be silent with a mail in hand (the SMTP time-out) without showing in any figure.
 QUIET_WINDOW_S = 4.0
 DRAIN_LIMIT_S = 60.0
-LOAD_GRACE_S = 40.0
+LOAD_SETTLE_S = 10.0
+# Open submissions get 30 s, the mails their time to settle, and Locust's own files a moment.
+LOAD_GRACE_S = 55.0
 # Of so many jobs the status is also read while the flood goes on: it must not say SUCCESS too early.
 STATUS_SHARE = 0.05
 
@@ -61,10 +64,19 @@ class Ended:
     interrupted: bool
 
 
-def run_experiment(run: Run) -> Ended:
-    """Run it and judge it; a signal ends it early. Raises HarnessError when the harness itself failed."""
+def nobody(live: Live) -> None:
+    """Show the run to nobody."""
+
+
+def run_experiment(run: Run, show: Callable[[Live], None] = nobody) -> Ended:
+    """Run it and judge it; a signal ends it early. Raises HarnessError when the harness itself failed.
+
+    `show` gets what can be watched while it goes on.
+    """
     store_plan(run.folder, run.plan)
     events = Events(run.folder / evidence.EVENTS, run.plan.run, "chaos")
+    events.live.so_far.forgive_duplicates = run.plan.thresholds.allow_unavoidable
+    show(events.live)
     interrupted = False
     with Progress(run.scenario.name) as progress, interruptible():
         try:
@@ -81,6 +93,7 @@ def run_experiment(run: Run) -> Ended:
             events.close()
         progress.phase("judge")
         verdict = judge(run.folder)
+        events.live.so_far.end(verdict.verdict)
         write_all(run.folder, verdict)
     return Ended(verdict, interrupted)
 
@@ -95,7 +108,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
     phase("start")
     with (
         LocalStack(run.plan.run, run.folder, run.servers, run.options, events) as stack,
-        _watching(run, stack) as observer,
+        _watching(run, stack, events) as observer,
     ):
         phase("flood")
         with _flood(run, stack) as load:
@@ -134,9 +147,9 @@ def _tell(story: Callable[[Stage], None], stage: Stage) -> str | None:
     return None
 
 
-def _watching(run: Run, stack: LocalStack) -> Observer:
+def _watching(run: Run, stack: LocalStack, events: Events) -> Observer:
     metrics = evidence.Appender(run.folder / evidence.METRICS, run.plan.run, "chaos")
-    return Observer(metrics, stack.metrics, stack.broker, stack.sink)
+    return Observer(metrics, stack.metrics, stack.broker, stack.sink, events.live.so_far.see)
 
 
 @contextmanager
@@ -150,6 +163,11 @@ def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
         evidence_dir=run.folder,
         for_s=0,
         status_share=STATUS_SHARE,
+        arrivals=run.plan.arrivals,
+        mix=run.plan.mix,
+        sink=stack.addresses.http("control"),
+        settle_s=LOAD_SETTLE_S,
+        stats=run.folder / "logs" / "load",
     )
     process = launch.start(spec, run.folder / "logs" / "locust.log", env={marks.VARIABLE: run.plan.run})
     try:

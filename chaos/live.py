@@ -11,6 +11,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from chaos.sofar import SoFar
+
 STEPS = {"inject": "inject_s", "bite": "bite_s", "heal": "heal_s", "healed": "healed_s"}
 
 
@@ -44,6 +46,7 @@ class Live:
         self._faults: dict[str, Clocks] = {}
         self._notes: list[tuple[float, str]] = []
         self._phase = ""
+        self.so_far = SoFar()
 
     def see(self, event: str, fields: dict[str, Any]) -> None:
         """Take one record of events.jsonl, at the moment it is written."""
@@ -79,6 +82,12 @@ class Live:
         """Names of the faults that are on now."""
         with self._lock:
             return [clocks.fault for clocks in self._faults.values() if clocks.active]
+
+    def was_felt(self, fault: str) -> bool:
+        """Whether it was injected and is healed again: one that never came needs no recovery."""
+        with self._lock:
+            clocks = self._faults.get(fault)
+            return clocks is not None and clocks.inject_s is not None and not clocks.active
 
     def faults(self) -> list[dict[str, Any]]:
         """Every fault with its clocks, as plain data."""

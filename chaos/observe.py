@@ -60,6 +60,10 @@ def parse_samples(text: str) -> dict[str, float]:
     return samples
 
 
+def _nobody(target: str, samples: dict[str, float]) -> None:
+    """Watch no scrape."""
+
+
 @dataclass(frozen=True)
 class Flow:
     """How much the sink had stored at one moment."""
@@ -71,8 +75,16 @@ class Flow:
 class Observer:
     """The watching threads of one run."""
 
-    def __init__(self, metrics: Appender, targets: dict[str, str], broker: Broker, sink: Sink) -> None:
-        """`targets` maps a name to the address of its /metrics."""
+    def __init__(
+        self,
+        metrics: Appender,
+        targets: dict[str, str],
+        broker: Broker,
+        sink: Sink,
+        show: Callable[[str, dict[str, float]], None] = _nobody,
+    ) -> None:
+        """`targets` maps a name to the address of its /metrics; `show` gets each scrape of each."""
+        self._show = show
         self._metrics = metrics
         self._targets = targets
         self.broker = broker
@@ -180,6 +192,7 @@ class Observer:
             self._metrics.append("scrape", target=target, ok=False, samples={}, error=str(error)[:300])
             return
         self.latest[target] = samples
+        self._show(target, samples)
         self._metrics.append("scrape", target=target, ok=True, samples=samples, error=None)
 
     def _measure_broker(self) -> None:

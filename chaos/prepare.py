@@ -21,6 +21,7 @@ from chaos.scenarios import SCENARIOS
 from chaos.scenarios.base import Scenario
 from chaos.servers import Found
 from chaos.stack.options import BROKERS, StackOptions
+from loadtests.launch import check
 from reports.plan import Plan, Thresholds
 
 DELIVERIES = ("ledger", "claim-first", "mark-after", "none")
@@ -42,8 +43,12 @@ class Wish:
     doubt_policy: str = "hold"
     allow_unavoidable: bool = False
     lease_s: float = StackOptions.lease_s
+    arrivals: str = "constant"
+    mix: str = ""
     limits: tuple[str, ...] = ()
     out: Path | None = None
+    metrics_port: int = 0
+    """Where the run can be watched by Prometheus; 0: nowhere."""
     command: tuple[str, ...] = field(default=())
 
 
@@ -86,6 +91,7 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
             0 < load.duration_s <= MAX_DURATION_S
         ),
         f"--seed {wish.seed}: a whole number from 0 to {MAX_SEED}": 0 <= wish.seed <= MAX_SEED,
+        f"--metrics-port {wish.metrics_port}: a port, at most 65535": 0 <= wish.metrics_port <= 65535,
         f"--delivery {wish.delivery}: one of {', '.join(DELIVERIES)}": wish.delivery in DELIVERIES,
         f"--broker {wish.broker}: one of {', '.join(BROKERS)}": wish.broker in BROKERS,
         f"--lease {wish.lease_s:g}: seconds, over the sink's DATA limit of {options.data_limit_s:g}": (
@@ -99,6 +105,10 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
     for words, holds in rules.items():
         if not holds:
             raise UsageError(words)
+    try:
+        check(wish.arrivals, wish.mix, load.rate_per_s, wish.seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
@@ -121,6 +131,8 @@ def _plan(wish: Wish, load: Load, scenario: Scenario) -> Plan:
         expect_faults=scenario.expect_faults,
         command=wish.command,
         versions=versions(),
+        arrivals=wish.arrivals,
+        mix=wish.mix,
         limits=wish.limits,
         machine=machine(),
         revision=revision(),

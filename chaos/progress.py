@@ -15,9 +15,9 @@ PLAIN_EVERY_S = 5.0
 
 
 class Progress:
-    """Progress of one run."""
+    """Progress of one run; without `figures` only the lines that stay."""
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    def __init__(self, title: str, console: Console | None = None, *, figures: bool = True) -> None:
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._title = title
         self._began = time.monotonic()
@@ -25,9 +25,10 @@ class Progress:
         self._fault: str | None = None
         self._last_plain = 0.0
         self._status: Status | None = None
+        self._figures = figures
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._figures:
             self._status = self._console.status(self._title)
             self._status.start()
         return self
@@ -52,6 +53,8 @@ class Progress:
 
     def figures(self, observer: Observer) -> None:
         """Update the live figures."""
+        if not self._figures:
+            return
         accepted = observer.latest.get("api", {}).get("mail_jobs_accepted_total")
         due = observer.latest.get("api", {}).get("mail_jobs_due")
         words = [f"accepted {accepted:.0f}"] if accepted is not None else []

@@ -1,4 +1,4 @@
-"""Find redis-server, toxiproxy-server and rabbitmq-server, or get them for this project alone.
+"""Find redis-server, toxiproxy-server and others, or get them for this project alone.
 
 Called by `python -m chaos servers --get` (part of `make install`) and at the start of every run.
 Never installs anything system-wide, and never hides what it tried.
@@ -101,9 +101,20 @@ def rabbitmq_server() -> Found:
     return Found("rabbitmq-server", Path(on_path) if on_path else None, tried, advice)
 
 
+def prometheus_server() -> Found:
+    """The program prometheus from PATH, which is where Debian's package puts it."""
+    advice = (
+        "Install Prometheus (Debian: `apt-get install prometheus`; macOS: `brew install prometheus`). "
+        "Only `--observe` needs it."
+    )
+    on_path = shutil.which("prometheus")
+    return Found("prometheus", Path(on_path) if on_path else None, ("prometheus on PATH",), advice)
+
+
 def find_all(*, get: bool = False) -> dict[str, Found]:
     """All servers by name."""
-    return {found.name: found for found in (redis_server(), toxiproxy_server(get=get), rabbitmq_server())}
+    every = (redis_server(), toxiproxy_server(get=get), rabbitmq_server(), prometheus_server())
+    return {found.name: found for found in every}
 
 
 def _build(built: Path, module: str) -> list[str]:

@@ -5,7 +5,9 @@ Called by the stories in chaos/scenarios; writes every step to events.jsonl. Nev
 
 from __future__ import annotations
 
+import contextlib
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -54,6 +56,7 @@ class Stage:
         self._progress = progress
         self._names: dict[str, int] = {}
         self._flood_began = 0.0
+        self._healed_mono_s = 0.0
 
     # -- time -------------------------------------------------------------------------------------------
 
@@ -118,6 +121,11 @@ class Stage:
 
     def run(self, fault: Fault, hold_s: float = 0.0) -> None:
         """The whole life of one fault: journal, inject, bite, hold, heal, read back, recover."""
+        self.apply(fault, hold_s)
+        self.await_recovery(fault)
+
+    def apply(self, fault: Fault, hold_s: float = 0.0) -> None:
+        """The life of a fault up to the read-back of its healing, which comes whatever happens before."""
         undo = fault.undo_entry()
         entry = self._journal.will(undo[0], **undo[1]) if undo else None
         self._progress.fault(fault.name)
@@ -127,12 +135,11 @@ class Stage:
             self._progress.say(f"{fault.name}: {detail}")
             self._hold_until_bitten(fault, hold_s)
         finally:
-            with shielded():
+            with _undisturbed():
+                self._progress.fault(None)
                 self._heal(fault)
                 if entry is not None:
                     self._journal.done(entry)
-        self._progress.fault(None)
-        self._await_recovery(fault)
 
     def _hold_until_bitten(self, fault: Fault, hold_s: float) -> None:
         """Hold the fault for its time; a fault that has not bitten by then gets as long again, and 5 s."""
@@ -150,6 +157,7 @@ class Stage:
         proof = self._try_to_heal(fault, fault.heal) or self._try_to_heal(fault, fault.force)
         if proof is None:
             raise HarnessError(f"{fault.name} cannot be healed, not even by force")
+        self._healed_mono_s = time.monotonic()
         self._events.append("healed", fault=fault.name, read_back=proof)
 
     def _try_to_heal(self, fault: Fault, act: Callable[[], None]) -> str | None:
@@ -174,9 +182,9 @@ class Stage:
             self._events.append("note", text=f"could not look: {type(error).__name__}: {error}"[:300])
             return None
 
-    def _await_recovery(self, fault: Fault) -> None:
+    def await_recovery(self, fault: Fault) -> None:
         """Wait until mail flows again at its old rate; going on earlier would blur two faults into one."""
-        began, limit_s = time.monotonic(), self.plan.thresholds.recovery_limit_s or RECOVERY_PATIENCE_S
+        began, limit_s = self._healed_mono_s, self.plan.thresholds.recovery_limit_s or RECOVERY_PATIENCE_S
         if self._until(lambda: self.observer.recovered_since(began), limit_s):
             self._events.append("recovered", fault=fault.name, after_s=round(time.monotonic() - began, 3))
         else:
@@ -209,3 +217,8 @@ class Stage:
         if self.stack.network is None:
             raise HarnessError("this stack runs without Toxiproxy: its connections cannot be severed")
         return self.stack.network
+
+
+def _undisturbed() -> contextlib.AbstractContextManager[None]:
+    """A shield where signals are heard; in another thread it would take the main thread's signal away."""
+    return shielded() if threading.current_thread() is threading.main_thread() else contextlib.nullcontext()

@@ -5,6 +5,6 @@ In the order in which `--help` shows them. Called by chaos/__main__.py, which tu
 
 from __future__ import annotations
 
-from chaos.commands import judging, listing, running, serving, undoing, up
+from chaos.commands import comparing, indexing, judging, listing, regressing, running, serving, undoing, up
 
-COMMANDS = (running, listing, judging, up, undoing, serving)
+COMMANDS = (running, listing, judging, comparing, regressing, indexing, up, undoing, serving)

@@ -61,8 +61,24 @@ def experiment(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count, but forgive, duplicates that no sender could avoid (the 250 never left the server)",
     )
+    add(
+        "--metrics-port",
+        type=int,
+        default=0,
+        metavar="PORT",
+        help="serve faults, mails and the verdict so far for Prometheus, on loopback, while the run goes on",
+    )
+    load(parser)
     limits(parser)
     out(parser)
+
+
+def load(parser: argparse.ArgumentParser) -> None:
+    """What the flood is like, see docs/load.md."""
+    parser.add_argument(
+        "--arrivals", default="constant", metavar="SHAPE", help="when jobs fall due, such as spike:at=5,for=3"
+    )
+    parser.add_argument("--mix", default="", metavar="KINDS", help="kinds of jobs, such as email=8,greet=1")
 
 
 def limits(parser: argparse.ArgumentParser) -> None:
@@ -99,8 +115,11 @@ def wish(args: argparse.Namespace, scenario: str) -> Wish:
         doubt_policy=args.doubt_policy,
         allow_unavoidable=args.allow_unavoidable,
         lease_s=args.lease,
+        arrivals=args.arrivals,
+        mix=args.mix,
         limits=_limits(args),
         out=args.out,
+        metrics_port=args.metrics_port,
     )
 
 

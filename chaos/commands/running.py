@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from chaos import servers
 from chaos.commands import flags
 from chaos.commands.flags import say
 from chaos.errors import EXIT_FAIL, EXIT_HARNESS, EXIT_UNKNOWN, HarnessError, ServerMissing
-from chaos.experiment import run_experiment
+from chaos.experiment import nobody, run_experiment
+from chaos.exposition import serving
+from chaos.keeping import keep
+from chaos.live import Live
 from chaos.prepare import Wish, prepare
 from chaos.scenarios import STANDARD_SUITE
 from reports import table
@@ -23,21 +27,31 @@ def add(sub: flags.Subparsers) -> None:
     flags.experiment(one)
     one.add_argument("--rate", type=float, metavar="PER_S", help="jobs offered per second")
     one.add_argument("--duration", type=float, metavar="S", help="shortest length of the flood")
-    one.set_defaults(act=lambda args: run(flags.wish(args, args.scenario)))
+    one.set_defaults(act=lambda args: watched(run, flags.wish(args, args.scenario)))
 
     several = sub.add_parser("suite", help="run the standard suite and print one table")
     flags.experiment(several)
-    several.set_defaults(act=lambda args: suite(flags.wish(args, scenario="")))
+    several.set_defaults(act=lambda args: watched(suite, flags.wish(args, scenario="")))
 
 
-def run(wish: Wish) -> int:
+Show = Callable[[Live], None]
+
+
+def watched(act: Callable[[Wish, Show], int], wish: Wish) -> int:
+    """Act, and serve /metrics meanwhile if a port is wished for."""
+    with serving(wish.metrics_port) as page:
+        return act(wish, page.show)
+
+
+def run(wish: Wish, show: Show = nobody) -> int:
     """Run one scenario, print its verdict and where the report is."""
-    ended = run_experiment(prepare(replayable(wish), servers.find_all()))
+    ended = run_experiment(prepare(replayable(wish), servers.find_all()), show)
+    keep(ended.verdict.run_dir, wish.out)
     table.render([ended.verdict])
     return ended.verdict.exit_code
 
 
-def suite(wish: Wish) -> int:
+def suite(wish: Wish, show: Show = nobody) -> int:
     """Run the standard suite one after the other and print one table; the worst end decides."""
     found = servers.find_all(get=True)
     verdicts: list[Verdict] = []
@@ -46,7 +60,7 @@ def suite(wish: Wish) -> int:
         out = wish.out / name if wish.out else None
         try:
             ended = run_experiment(
-                prepare(replayable(dataclasses.replace(wish, scenario=name, out=out)), found)
+                prepare(replayable(dataclasses.replace(wish, scenario=name, out=out)), found), show
             )
         except ServerMissing as error:
             say(f"{name}: unknown: {error}\n")
@@ -56,6 +70,7 @@ def suite(wish: Wish) -> int:
             say(f"{name}: the harness failed: {error}\n")
             codes.append(EXIT_HARNESS)
             break
+        keep(ended.verdict.run_dir, wish.out)
         verdicts.append(ended.verdict)
         codes.append(ended.verdict.exit_code)
         say(f"{name}: {ended.verdict.verdict}; report: {ended.verdict.run_dir / REPORT_HTML}\n")
@@ -80,6 +95,8 @@ def replayable(wish: Wish) -> Wish:
     words += ["--rate", f"{wish.rate_per_s:g}"] if wish.rate_per_s is not None else []
     words += ["--duration", f"{wish.duration_s:g}"] if wish.duration_s is not None else []
     words += [] if wish.receipts else ["--no-receipts", "--doubt-policy", wish.doubt_policy]
+    words += ["--arrivals", wish.arrivals] if wish.arrivals != "constant" else []
+    words += ["--mix", wish.mix] if wish.mix else []
     words += [word for limit in wish.limits for word in ("--limit", limit)]
     words += ["--allow-unavoidable"] if wish.allow_unavoidable else []
     return dataclasses.replace(wish, command=tuple(words))

@@ -20,19 +20,24 @@ PROXIES = (
 )
 """The name of a proxy: what is reached, and by whom."""
 
-RABBITMQ_PORTS = ("amqp", "management", "epmd", "dist")
+RABBITMQ_PORTS = ("amqp", "management", "rabbitmq-metrics", "epmd", "dist")
+OBSERVED_PORTS = ("prometheus", "harness")
+"""Of Prometheus, and where it looks for the harness's own page; the load's may be chosen."""
 
 
 class Addresses:
     """The loopback addresses of one stack."""
 
     def __init__(self, ports: Ports, options: StackOptions, *, severable: bool) -> None:
-        """`severable`: Toxiproxy is there. Raises HarnessError when the wanted API port is taken."""
+        """`severable`: Toxiproxy is there. Raises HarnessError when a wanted port is taken."""
         self.severable = severable
         self._port = {"api": ports.take(options.api_port, "the API")}
         names = ["redis", "toxiproxy", "smtp", "control", "relay", *PROXIES, *options.worker_names]
         names += RABBITMQ_PORTS if options.on_rabbitmq else ()
         names += ["flower"] if options.monitoring else []
+        names += OBSERVED_PORTS if options.observe else ()
+        if options.observe:
+            self._port["load"] = ports.take(options.web_port, "the web UI")
         for name in names:
             self._port[name] = ports.take(what=name)
         self._server = {

@@ -23,7 +23,7 @@ from chaos.observe import Events
 from chaos.servers import Found
 from chaos.signals import shielded
 from chaos.sink import Sink
-from chaos.stack import rabbitmq, recipes
+from chaos.stack import prometheus, rabbitmq, recipes
 from chaos.stack.addresses import Addresses
 from chaos.stack.options import StackOptions
 from chaos.stack.ports import Ports
@@ -78,6 +78,7 @@ class LocalStack:
         found = {"API": at.http("api")}
         found |= {"Flower": at.http("flower", login=self._login)} if options.monitoring else {}
         found |= {"RabbitMQ": at.http("management", login=self._login)} if options.on_rabbitmq else {}
+        found |= {"Prometheus": at.http("prometheus")} if options.observe else {}
         found |= {"sink control": at.http("control"), "sink SMTP": at.direct("smtp"), "Redis": at.redis_url}
         if options.on_rabbitmq:
             found["AMQP"] = recipes.broker_url(options, at.direct("amqp"), self._password)
@@ -96,6 +97,15 @@ class LocalStack:
     def redis(self) -> Managed:
         """The Redis server."""
         return self._managed["redis"]
+
+    @property
+    def under_test(self) -> dict[str, Managed]:
+        """What the system's own work runs in, by name: its processes, and Redis, which holds its ledger."""
+        return {
+            name: managed
+            for name, managed in self._managed.items()
+            if name.startswith(UNDER_TEST) or name == "redis"
+        }
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -125,6 +135,8 @@ class LocalStack:
         self._start_system()
         if self.options.monitoring:
             self._start_monitoring()
+        if self.options.observe:
+            self._start_prometheus()
         self._supervisor = Supervisor(list(self._managed.values()))
         self._supervisor.start()
 
@@ -158,7 +170,7 @@ class LocalStack:
 
     def _start_system(self) -> None:
         """Start what is under test, all of it at once."""
-        argv = {"api": recipes.api(self.addresses), "relay": recipes.relay()}
+        argv = {"api": recipes.api(self.options, self.addresses), "relay": recipes.relay(self.options)}
         argv |= {name: recipes.worker(self.options, name) for name in self.options.worker_names}
         for name in argv:
             page = self.addresses.http(name, "/health")
@@ -177,6 +189,18 @@ class LocalStack:
         flower = self._launch("flower", recipes.flower(self.addresses), partial(http.answers, page), env)
         beat.await_ready()
         flower.await_ready()
+
+    def _start_prometheus(self) -> None:
+        """Prometheus, when everything that it is to scrape is there."""
+        at, home = self.addresses, self._work / "prometheus"
+        home.mkdir()
+        deployed = (prometheus.DEPLOYED / "prometheus.yml").read_text()
+        targets = prometheus.targets(self.options, at, self.metrics)
+        (home / "prometheus.yml").write_text(prometheus.config(deployed, targets))
+        argv = prometheus.argv(self._binary("prometheus"), at, home)
+        serves = partial(http.answers, at.http("prometheus", "/-/ready"))
+        # Its files go with the stack, so it may be killed.
+        self._launch("prometheus", argv, serves, stop_grace_s=0).await_ready()
 
     def _system_env(self, name: str) -> dict[str, str]:
         recipes.metrics_dir(self._folder, name).mkdir()

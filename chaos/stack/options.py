@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 BROKERS = ("redis", "rabbitmq")
 
@@ -26,6 +28,13 @@ class StackOptions:
     simulate_failures: bool = False
     # Beat and Flower, and workers that tell Flower what they do.
     monitoring: bool = False
+    # Prometheus, which scrapes every part, and the load's page at this port (0: a free one).
+    observe: bool = False
+    web_port: int = 0
+    # The folder that holds the `system` package, and the interpreter with its dependencies: others than this
+    # checkout's when two revisions are compared. None: the package that is installed.
+    system_root: Path | None = None
+    python: str = sys.executable
 
     @property
     def worker_names(self) -> list[str]:
@@ -40,4 +49,5 @@ class StackOptions:
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers without which there is no such stack."""
-        return ("redis-server", "rabbitmq-server") if self.on_rabbitmq else ("redis-server",)
+        wanted = {"redis-server": True, "rabbitmq-server": self.on_rabbitmq, "prometheus": self.observe}
+        return tuple(name for name, needed in wanted.items() if needed)

@@ -20,6 +20,8 @@ default_pass = {password}
 loopback_users = none
 management.tcp.ip = {host}
 management.tcp.port = {management}
+prometheus.tcp.ip = {host}
+prometheus.tcp.port = {metrics}
 # The drain looks at these figures: with the default of 5 s it would look at the past.
 collect_statistics_interval = 500
 # A full disk or a small machine must not block the publishers: the run would be about that.
@@ -36,9 +38,10 @@ def argv(binary: Path) -> list[str]:
 def files(addresses: Addresses, home: Path, password: str) -> dict[Path, str]:
     """What must be on disk before the start."""
     ports = {name: addresses.port(name) for name in ("amqp", "management")}
+    ports["metrics"] = addresses.port("rabbitmq-metrics")
     return {
         home / "rabbitmq.conf": CONFIG.format(host=HOST, user=USER, password=password, **ports),
-        home / "enabled_plugins": "[rabbitmq_management].\n",
+        home / "enabled_plugins": "[rabbitmq_management,rabbitmq_prometheus].\n",
     }
 
 

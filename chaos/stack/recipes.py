@@ -15,7 +15,7 @@ USER = rabbitmq.USER
 
 # Apart, so that whoever looks for queues need not look through every job.
 LEDGER_DB, BROKER_DB = 0, 1
-_CELERY = (sys.executable, "-m", "celery", "-A", "system.worker.app")
+_CELERY = ("-m", "celery", "-A", "system.worker.app")
 
 
 def redis(binary: Path, addresses: Addresses, data: Path) -> list[str]:
@@ -54,10 +54,10 @@ def sink(options: StackOptions, addresses: Addresses, run: str, out: Path) -> li
     return [sys.executable, "-m", "fake_smtp", *(word for pair in flags.items() for word in pair)]
 
 
-def api(addresses: Addresses) -> list[str]:
+def api(options: StackOptions, addresses: Addresses) -> list[str]:
     """The API under gunicorn."""
     return [
-        *(sys.executable, "-m", "gunicorn"),
+        *(options.python, "-m", "gunicorn"),
         *("-c", "python:system.api.gunicorn_conf"),
         *("--bind", addresses.direct("api")),
         *("--workers", "2", "--threads", "8", "--worker-class", "gthread"),
@@ -65,15 +65,15 @@ def api(addresses: Addresses) -> list[str]:
     ]
 
 
-def relay() -> list[str]:
+def relay(options: StackOptions) -> list[str]:
     """The relay."""
-    return [sys.executable, "-m", "system.delivery.relay"]
+    return [options.python, "-m", "system.delivery.relay"]
 
 
 def worker(options: StackOptions, name: str) -> list[str]:
     """One Celery worker with its pool."""
     return [
-        *(*_CELERY, "worker"),
+        *(options.python, *_CELERY, "worker"),
         *("--concurrency", str(options.concurrency)),
         *("-n", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
@@ -83,12 +83,12 @@ def worker(options: StackOptions, name: str) -> list[str]:
 
 def beat(schedule: Path) -> list[str]:
     """Celery beat, which remembers in `schedule` what ran when."""
-    return [*_CELERY, "beat", "--schedule", str(schedule), "--loglevel", "INFO"]
+    return [sys.executable, *_CELERY, "beat", "--schedule", str(schedule), "--loglevel", "INFO"]
 
 
 def flower(addresses: Addresses) -> list[str]:
     """Flower; its login comes from the environment."""
-    return [*_CELERY, "flower", f"--address={HOST}", f"--port={addresses.port('flower')}"]
+    return [sys.executable, *_CELERY, "flower", f"--address={HOST}", f"--port={addresses.port('flower')}"]
 
 
 def flower_env(options: StackOptions, addresses: Addresses, login: str) -> dict[str, str]:
@@ -106,7 +106,7 @@ def system_env(
     role = name.partition("-")[0]
     smtp_host, smtp_port = addresses.reach("smtp", "worker").split(":")
     receipts = f"http://{addresses.reach('receipts', 'worker')}/receipts"
-    return {
+    return source_env(options) | {
         "DELIVERY": options.delivery,
         "LEDGER_URL": f"redis://{addresses.reach('redis', role)}/{LEDGER_DB}",
         "BROKER_URL": broker_url(options, addresses.reach("broker", role), password),
@@ -133,6 +133,14 @@ def system_env(
         "WORKER_METRICS_PORT": str(addresses.port(name)) if role == "worker" else "0",
         "RELAY_METRICS_PORT": str(addresses.port("relay")) if role == "relay" else "0",
     }
+
+
+def source_env(options: StackOptions) -> dict[str, str]:
+    """What makes Python take `system` from another folder than the installed one."""
+    if options.system_root is None:
+        return {}
+    # One seed for the hashes: their luck alone can make one of two equal sides a little faster.
+    return {"PYTHONPATH": str(options.system_root), "PYTHONHASHSEED": "0"}
 
 
 def metrics_dir(folder: Path, name: str) -> Path:

@@ -35,6 +35,8 @@ FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server
         (["run", "calm", "--out", "/dev/null/x"], "--out /dev/null/x"),
         (["run", "calm", "--limit", "speed:p(99)<5"], "there is no metric 'speed'"),
         (["run", "calm", "--limits", "/none"], "/none"),
+        (["run", "calm", "--arrivals", "flood"], "unknown arrivals 'flood'"),
+        (["run", "calm", "--mix", "email=many"], "a weight is needed"),
     ],
 )
 def test_a_wish_that_makes_no_sense(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +164,7 @@ def test_a_suite_that_did_not_run_whole_never_passes(
 ) -> None:
     seen: list[str] = []
 
-    def run(wish: Wish) -> Ended:
+    def run(wish: Wish, _: object) -> Ended:
         seen.append(wish.scenario)
         if isinstance(end, Exception):
             raise end
@@ -171,6 +173,7 @@ def test_a_suite_that_did_not_run_whole_never_passes(
     monkeypatch.setattr(running, "prepare", lambda wish, _: wish)
     monkeypatch.setattr(running, "run_experiment", run)
     monkeypatch.setattr(running.table, "render", lambda _: None)
+    monkeypatch.setattr(running, "keep", lambda *_: None)
     assert running.suite(Wish("")) == code
     assert len(seen) == ran
 
@@ -193,13 +196,14 @@ def test_thresholds_come_from_a_file_and_from_the_command_line(tmp_path: Path) -
 def test_a_replay_names_everything_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     wishes: list[Wish] = []
 
-    def run(wish: Wish) -> Ended:
+    def run(wish: Wish, _: object) -> Ended:
         wishes.append(wish)
         return Ended(Passed(), interrupted=False)
 
     monkeypatch.setattr(running, "prepare", lambda wish, _: wish)
     monkeypatch.setattr(running, "run_experiment", run)
     monkeypatch.setattr(running.table, "render", lambda _: None)
+    monkeypatch.setattr(running, "keep", lambda *_: None)
     running.suite(Wish("", broker="rabbitmq", seed=4, rate_per_s=30))
     assert [wish.scenario for wish in wishes] == list(STANDARD_SUITE["rabbitmq"])
     words = " ".join(wishes[2].command)
