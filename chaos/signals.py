@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -62,7 +63,13 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Let nothing interrupt the block; a signal that came meanwhile is raised at its end."""
+    """Let nothing interrupt the block; a signal that came meanwhile is raised at its end.
+
+    Only in the main thread, where signals are heard: another one would take its signal away.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     interrupts = _interrupts
     interrupts.shields += 1
     try:

@@ -5,9 +5,7 @@ Called by the stories in chaos/scenarios; writes every step to events.jsonl. Nev
 
 from __future__ import annotations
 
-import contextlib
 import random
-import threading
 import time
 from collections.abc import Callable
 
@@ -135,7 +133,7 @@ class Stage:
             self._progress.say(f"{fault.name}: {detail}")
             self._hold_until_bitten(fault, hold_s)
         finally:
-            with _undisturbed():
+            with shielded():
                 self._progress.fault(None)
                 self._heal(fault)
                 if entry is not None:
@@ -217,8 +215,3 @@ class Stage:
         if self.stack.network is None:
             raise HarnessError("this stack runs without Toxiproxy: its connections cannot be severed")
         return self.stack.network
-
-
-def _undisturbed() -> contextlib.AbstractContextManager[None]:
-    """A shield where signals are heard; in another thread it would take the main thread's signal away."""
-    return shielded() if threading.current_thread() is threading.main_thread() else contextlib.nullcontext()

@@ -31,7 +31,7 @@ class SmtpFault(Fault):
         """Put the rule in force."""
         self._before = self._sink.fault_count(self._rule.fault)
         self._sink.put_plan(self._seed, self._rule)
-        return str(self._rule.to_json())
+        return _words(self._rule)
 
     def bite(self) -> str | None:
         """The sink counted the fault at least once."""
@@ -48,6 +48,15 @@ class SmtpFault(Fault):
             return None
         count = self._sink.fault_count(self._rule.fault) - self._before
         return f"the sink's plan is empty; it applied {self._rule.fault} {count} times"
+
+
+def _words(rule: Rule) -> str:
+    """What the rule says beyond the default, for people."""
+    usual = Rule(rule.fault).to_json()
+    chosen = {name: value for name, value in rule.to_json().items() if value != usual[name]}
+    own = chosen.pop("params", {})
+    said = ", ".join(f"{name} {value}" for name, value in {**chosen, **own}.items())
+    return f"the sink applies {rule.fault}" + (f": {said}" if said else "")
 
 
 def undo_sink(params: dict[str, Any]) -> str | None:

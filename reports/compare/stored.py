@@ -5,10 +5,13 @@ Read from the run's folder. Raises NotComparable, in words, for a folder that is
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from reports.checks.base import Status
 from reports.compare.model import Party
@@ -16,6 +19,7 @@ from reports.evidence import DELIVERIES, SUBMISSIONS, stream
 from reports.plan import NotARun, Plan, load_plan
 
 VERDICT_JSON = "verdict.json"
+ACCEPTED = b'"ok"'
 VERDICTS = ("pass", "fail", "unknown")
 
 
@@ -88,6 +92,19 @@ def times(folder: Path) -> Times:
         sorted(((due[key] - origin) / 1e9, (at - due[key]) / 1e9) for key, at in stored.items()),
         sorted(((due[key] - origin) / 1e9, took) for key, took in accepted.items() if key in due),
     )
+
+
+def accept_s(folder: Path) -> list[float]:
+    """The seconds from the due time to the 202 of each mail's first try, sorted; reads only those records."""
+    found = []
+    with contextlib.suppress(OSError), (folder / SUBMISSIONS).open("rb") as file:
+        for line in file:
+            if ACCEPTED in line:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    record = orjson.loads(line)
+                    if record["event"] == "ok" and record["try"] == 1:
+                        found.append(float(record["latency_s"]))
+    return sorted(found)
 
 
 def _usable(document: Any) -> bool:
