@@ -4,12 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: chaos up test test-slow bench-system bench-sink fuzz install lint clean
+.PHONY: chaos up test test-slow bench-system bench-sink bench-load bench-judge fuzz install lint clean
 
 chaos: install
 	$(BIN)/mailstorm suite
 
-# The system alone, with beat, Flower and every address, until Ctrl-C.
+# The system with Locust's web UI, beat, Flower and every address, until Ctrl-C.
 up: install
 	$(BIN)/mailstorm up
 
@@ -29,6 +29,14 @@ bench-system: install
 # Ratios of the sink, writing everything down, against an aiosmtpd that keeps nothing; the last line is JSON.
 bench-sink: install
 	$(BIN)/python -m benchmarks.sink_bench
+
+# Requests per second and core of our load, with all its evidence, against a plain FastHttpUser.
+bench-load: install
+	$(BIN)/python -m benchmarks.load_bench
+
+# How long the judge takes for up to a million jobs, and how much memory: needs 3.7 GB of disk for a while.
+bench-judge: install
+	$(BIN)/python -m benchmarks.judge_bench
 
 # Garbage at the sink's SMTP port and control API for MINUTES; a bounded run of the same is in `make test`.
 MINUTES ?= 10
