@@ -236,8 +236,8 @@ class Capture:
             self._mails = max(self._mails, record["mail"])
             if record["message_id"] is not None:
                 self.index.note(record["message_id"])
-            key = record.get("key")
-            self.feed.add(record["mail"], record["wall_ns"] / 1e9, key if isinstance(key, str) else None)
+            key, wall_ns = record.get("key"), record.get("wall_ns", 0)
+            self.feed.add(record["mail"], wall_ns / 1e9, key if isinstance(key, str) else None)
             # A damaged record is no reason to refuse work; it is missing in the inbox only.
             with suppress(KeyError, TypeError, OSError):
                 mail = parse(self._read(record.get("raw_file"), record["raw_at"], record["size"]))

@@ -48,6 +48,8 @@ class Voice(RecordedSession):
 
     async def _act(self, doing: Awaitable[T]) -> T:
         """Let a fault act, or sleep: while we wait on purpose, the client's silence does not count."""
+        # A stored mail is among what waits, and its reply, which would put it on disk, may be a minute away.
+        self._context.flush()
         self._thinking = True
         try:
             return await doing

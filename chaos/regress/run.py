@@ -6,6 +6,7 @@ Called by the command. Decides nothing: what the rounds mean is read from the fo
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from chaos.prepare import make_folder
 from chaos.progress import Progress
 from chaos.regress import rounds, sources
 from chaos.regress.rounds import SIDES, Spoilt
-from chaos.regress.side import Side, Wanted, finish, running
+from chaos.regress.side import Side, Wanted, finish, restart, running
 from chaos.regress.wish import SCENARIO, Wish, planned
 from chaos.servers import Found
 from chaos.signals import interruptible
@@ -84,18 +85,24 @@ def _measured(wish: Wish, wanted: dict[str, Wanted], record: Appender, progress:
 def _rounds(wish: Wish, sides: dict[str, Side], record: Appender, progress: Progress) -> str | None:
     """Play all rounds; returns why they ended early, or None."""
     rng = random.Random(f"order:{wish.seed}")
+    plan = wish.shape.plan()
+    numbers, of = itertools.count(1), sum(map(len, plan))
     spoilt = 0
-    for number in range(wish.shape.warm_up + wish.shape.rounds):
-        warm = number < wish.shape.warm_up
-        progress.show(f"round {number + 1} of {wish.shape.warm_up + wish.shape.rounds}")
-        try:
-            played = rounds.play(sides, wish.shape, rng)
-        except Spoilt as why:
-            spoilt += 1
-            record.append("spoilt", round=number, why=str(why))
-            progress.say(f"round {number + 1} says nothing: {why}")
-            if spoilt >= MAX_SPOILT:
-                return f"{spoilt} rounds were spoilt, the last because {why}"
-            continue
-        record.append("round", round=number, warm_up=warm, **played)
+    for life, counts in enumerate(plan):
+        if life:
+            with ThreadPoolExecutor(len(SIDES)) as pool:
+                list(pool.map(restart, sides.values()))
+        for count in counts:
+            number = next(numbers)
+            progress.show(f"round {number} of {of}")
+            try:
+                played = rounds.play(sides, wish.shape, rng)
+            except Spoilt as why:
+                spoilt += 1
+                record.append("spoilt", round=number, why=str(why))
+                progress.say(f"round {number} says nothing: {why}")
+                if spoilt >= MAX_SPOILT:
+                    return f"{spoilt} rounds were spoilt, the last because {why}"
+                continue
+            record.append("round", round=number, life=life + 1, warm_up=not count, **played)
     return None

@@ -84,6 +84,14 @@ def _side(wanted: Wanted, stack: LocalStack, events: Events, taken_from: str) ->
     return Side(wanted.name, stack, offer, Tail(folder / evidence.DELIVERIES), events, observer, taken_from)
 
 
+def restart(side: Side) -> None:
+    """Give the system's processes a new life. Raises HarnessError when one does not come up."""
+    # Counters may begin again at 0, which only shows when they are read on both sides of it.
+    side.observer.scrape_all()
+    side.stack.restart_system()
+    side.observer.scrape_all()
+
+
 def finish(side: Side, run: str, folder: Path, *, cut: str | None) -> None:
     """Drain, ask for the ledger and stop what is under test; `cut` is why the slots ended early."""
     events, stack = side.events, side.stack

@@ -213,6 +213,17 @@ class LocalStack:
         with ThreadPoolExecutor(len(parts)) as pool:
             list(pool.map(Managed.stop, parts))
 
+    def restart_system(self) -> None:
+        """Start what is under test anew; Redis, the sink and the ledger stay. Raises HarnessError."""
+        self.stop_system()
+        parts = [managed for name, managed in self._managed.items() if name.startswith(UNDER_TEST)]
+        for managed in parts:
+            managed.start()
+        for managed in parts:
+            managed.await_ready()
+        self._supervisor = Supervisor(list(self._managed.values()))
+        self._supervisor.start()
+
     def stop(self) -> None:
         """Stop everything, remove the working files; raises HarnessError when a process cannot be ended."""
         with shielded():

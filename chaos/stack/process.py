@@ -81,9 +81,11 @@ class Managed:
 
     def start(self) -> None:
         """Start it, without waiting until it serves."""
-        with self._lock, self.spec.log.open("ab") as log:
-            self.wanted = True
-            self._ended = False
+        with self._lock:
+            self._spawn()
+
+    def _spawn(self) -> None:
+        with self.spec.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.spec.argv,
                 env=dict(self.spec.env),
@@ -94,7 +96,8 @@ class Managed:
                 # Its own session: Ctrl-C in the terminal is for the harness alone, and a kill hits all.
                 start_new_session=True,
             )
-            self._event("process", name=self.spec.name, process_pid=self._process.pid, what="started")
+        self.wanted, self._ended = True, False
+        self._event("process", name=self.spec.name, process_pid=self._process.pid, what="started")
 
     def await_ready(self) -> None:
         """Wait until it serves; raises HarnessError with the end of its log when it does not."""
@@ -134,16 +137,18 @@ class Managed:
 
     def revive(self) -> None:
         """Start it again when it died although it is wanted; called by the supervisor."""
-        process = self._process
-        if process is None or not self.wanted or process.poll() is None:
+        with self._lock:  # together: somebody may be starting it again by hand
+            process, wanted = self._process, self.wanted
+        if process is None or not wanted or process.poll() is None:
             return
         self._event(
             "process", name=self.spec.name, process_pid=process.pid, what="exited", status=process.returncode
         )
         time.sleep(RESTART_DELAY_S)
-        if self.wanted:
-            self.restarts += 1
-            self.start()
+        with self._lock:
+            if self.wanted and self._process is process:
+                self.restarts += 1
+                self._spawn()
 
     def _log_tail(self, lines: int = 15) -> str:
         try:

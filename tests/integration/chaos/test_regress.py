@@ -17,7 +17,7 @@ from chaos.regress.wish import Wish
 from reports.evidence import read
 from tests.conftest import need
 
-TINY = Shape(rounds=1, warm_up=0, turns=2, mails=3, alone=1)
+TINY = Shape(rounds=2, lives=2, warm_up=0, turns=2, mails=3, alone=1)
 
 
 @pytest.fixture
@@ -36,17 +36,18 @@ def test_two_sides_are_measured_judged_and_leave_nothing_behind(other: Path, tmp
     comparison, folder = regress(Wish(base=str(other), shape=TINY, out=tmp_path / "out"), found)
 
     assert comparison.correctness == "pass", comparison.reason
-    assert comparison.performance == "unknown"  # one round says nothing
+    assert comparison.performance == "unknown"  # two rounds say nothing
     assert comparison.head.revision != ""
     written = {path.name for path in folder.iterdir()}
     assert written >= {"regress.html", "regress.json", "summary.md", "history.csv", "rounds.jsonl"}
-    about, played = read(folder / "rounds.jsonl").records
+    about, played, again = read(folder / "rounds.jsonl").records
+    assert [record["life"] for record in (played, again)] == [1, 2]
     assert about["taken_from"] == dict.fromkeys(("base", "head"), "system/__init__.py")
     assert all(played[side]["values"]["cpu_ms"] > 0 for side in ("base", "head"))
     for side in ("base", "head"):
         assert (folder / side / "report.html").exists()
         assert not (folder / side / "work").exists()
-        mails = TINY.mails_a_round
+        mails = TINY.rounds * TINY.mails_a_round
         assert sum(r["event"] == "ok" for r in read(folder / side / "submissions.jsonl").records) == mails
     assert not list(state_dir().glob("*.jsonl"))
     assert not [p for p in psutil.process_iter() if _ours(p, comparison.head.run, comparison.base.run)]

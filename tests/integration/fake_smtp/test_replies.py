@@ -15,6 +15,9 @@ THINKS = Rule("late_reply", params={"delay_s": 60})
 def test_a_client_that_vanishes_while_the_sink_thinks(sink: Sink) -> None:
     sink.plan(THINKS)
     with sink.wire(upto_data=True) as wire:
+        # Longer than any record waits for company: nothing else is about to be written, so that the stored
+        # mail must see to itself.
+        time.sleep(0.05)
         wire.sock.sendall(WHOLE)
         sink.until("stored")
     reply = sink.until("reply")

@@ -154,5 +154,7 @@ def _write(writer: asyncio.StreamWriter, status: int, body: str, extra: str = ""
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     raw = writer.get_extra_info("socket")
+    if raw.fileno() < 0:
+        return  # its client is gone already
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

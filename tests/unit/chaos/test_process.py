@@ -141,3 +141,21 @@ def test_a_server_that_wrote_over_its_environment_is_known_by_its_folder(
 def test_a_bystander_in_the_folder_is_left_alone(lab: Lab) -> None:
     with sleeping(dict(os.environ), lab.folder):
         assert marks.processes_of(lab.run, lab.folder) == []
+
+
+def test_one_that_somebody_starts_again_by_hand_is_not_revived_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    managed = lab.managed()
+    managed.start()
+    managed.await_ready()
+    managed.kill()
+    assert managed._process is not None
+    managed._process.wait(5)
+    # In the moment that a supervisor leaves a dead process, a person is quicker.
+    monkeypatch.setattr("chaos.stack.process.time.sleep", lambda _: managed.start())
+    managed.revive()
+    monkeypatch.undo()
+    assert managed.restarts == 0
+    assert [event["what"] for event in lab.events].count("started") == 2
+    managed.stop()
