@@ -10,12 +10,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from chaos import marks
-from chaos.collect import collect_ledger
-from chaos.drain import drain, look
+from chaos.ending import drain_collect_stop
 from chaos.errors import HarnessError, Interrupted, StoryCut
 from chaos.journal import Journal
 from chaos.live import Live
@@ -35,9 +33,6 @@ from reports.plan import Plan, store_plan
 from reports.render import write_all
 from reports.verdict import Verdict, judge
 
-# Longer than a worker may be silent with a mail in hand (the SMTP time-out) without showing in any figure.
-QUIET_WINDOW_S = 4.0
-DRAIN_LIMIT_S = 60.0
 LOAD_SETTLE_S = 10.0
 # Open submissions get 30 s, the mails their time to settle, and Locust's own files a moment.
 LOAD_GRACE_S = 55.0
@@ -54,6 +49,8 @@ class Run:
     folder: Path
     options: StackOptions
     servers: dict[str, Found]
+    processes: int = 1
+    """Of the load."""
 
 
 @dataclass(frozen=True)
@@ -118,23 +115,7 @@ def _experiment(run: Run, events: Events, journal: Journal, progress: Progress) 
             if cut:
                 progress.say(f"{cut}; draining and judging what there is")
             events.append("load_exit", status=launch.stop(load, LOAD_GRACE_S))
-        phase("drain")
-        see = partial(look, observer, stack.metrics["api"])
-        drained = drain(see, QUIET_WINDOW_S, DRAIN_LIMIT_S, progress.show)
-        events.append(
-            "quiet" if drained.quiet else "not_quiet",
-            after_s=round(drained.after_s, 3),
-            detail=drained.detail,
-            seen=drained.seen,
-        )
-        phase("collect")
-        collect_ledger(run.folder, run.plan.run, stack.addresses.http("api"))
-        observer.scrape_all()
-        phase("stop")
-        observer.end()
-        stack.stop_system()
-        # Toxiproxy counts bytes, and the sink ends its sessions, only when connections are closed.
-        observer.scrape_final(["sink", "toxiproxy"])
+        drain_collect_stop(stack, observer, events, run.folder, phase, progress.show)
 
 
 def _tell(story: Callable[[Stage], None], stage: Stage) -> str | None:
@@ -165,6 +146,7 @@ def _flood(run: Run, stack: LocalStack) -> Iterator[subprocess.Popen[bytes]]:
         status_share=STATUS_SHARE,
         arrivals=run.plan.arrivals,
         mix=run.plan.mix,
+        processes=run.processes,
         sink=stack.addresses.http("control"),
         settle_s=LOAD_SETTLE_S,
         stats=run.folder / "logs" / "load",

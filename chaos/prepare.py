@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.ending import DRAIN_LIMIT_S
 from chaos.errors import ServerMissing, UsageError
-from chaos.experiment import DRAIN_LIMIT_S, Run
+from chaos.experiment import Run
 from chaos.journal import refuse_stale
 from chaos.machine import machine
 from chaos.paths import RUNS, state_dir
@@ -26,6 +27,7 @@ from reports.plan import Plan, Thresholds
 
 DELIVERIES = ("ledger", "claim-first", "mark-after", "none")
 MAX_RATE_PER_S = 5000
+MAX_PROCESSES = 64
 MAX_DURATION_S = 24 * 3600
 
 
@@ -45,6 +47,7 @@ class Wish:
     lease_s: float = StackOptions.lease_s
     arrivals: str = "constant"
     mix: str = ""
+    processes: int = 1
     limits: tuple[str, ...] = ()
     out: Path | None = None
     metrics_port: int = 0
@@ -78,7 +81,8 @@ def prepare(wish: Wish, servers: dict[str, Found]) -> Run:
     _check(wish, load, options)
     _require_servers((*options.servers, *scenario.needs), servers)
     refuse_stale(state_dir())
-    return Run(scenario, _plan(wish, load, scenario), make_folder(scenario.name, wish.out), options, servers)
+    folder = make_folder(scenario.name, wish.out)
+    return Run(scenario, _plan(wish, load, scenario), folder, options, servers, wish.processes)
 
 
 def _check(wish: Wish, load: Load, options: StackOptions) -> None:
@@ -92,6 +96,9 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
         ),
         f"--seed {wish.seed}: a whole number from 0 to {MAX_SEED}": 0 <= wish.seed <= MAX_SEED,
         f"--metrics-port {wish.metrics_port}: a port, at most 65535": 0 <= wish.metrics_port <= 65535,
+        f"--processes {wish.processes}: load processes, from 1 to {MAX_PROCESSES}": (
+            1 <= wish.processes <= MAX_PROCESSES
+        ),
         f"--delivery {wish.delivery}: one of {', '.join(DELIVERIES)}": wish.delivery in DELIVERIES,
         f"--broker {wish.broker}: one of {', '.join(BROKERS)}": wish.broker in BROKERS,
         f"--lease {wish.lease_s:g}: seconds, over the sink's DATA limit of {options.data_limit_s:g}": (

@@ -79,6 +79,9 @@ def load(parser: argparse.ArgumentParser) -> None:
         "--arrivals", default="constant", metavar="SHAPE", help="when jobs fall due, such as spike:at=5,for=3"
     )
     parser.add_argument("--mix", default="", metavar="KINDS", help="kinds of jobs, such as email=8,greet=1")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="load processes; over 1: a master and N workers"
+    )
 
 
 def limits(parser: argparse.ArgumentParser) -> None:
@@ -117,6 +120,7 @@ def wish(args: argparse.Namespace, scenario: str) -> Wish:
         lease_s=args.lease,
         arrivals=args.arrivals,
         mix=args.mix,
+        processes=args.processes,
         limits=_limits(args),
         out=args.out,
         metrics_port=args.metrics_port,

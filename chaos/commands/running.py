@@ -97,6 +97,7 @@ def replayable(wish: Wish) -> Wish:
     words += [] if wish.receipts else ["--no-receipts", "--doubt-policy", wish.doubt_policy]
     words += ["--arrivals", wish.arrivals] if wish.arrivals != "constant" else []
     words += ["--mix", wish.mix] if wish.mix else []
+    words += ["--processes", str(wish.processes)] if wish.processes != 1 else []
     words += [word for limit in wish.limits for word in ("--limit", limit)]
     words += ["--allow-unavoidable"] if wish.allow_unavoidable else []
     return dataclasses.replace(wish, command=tuple(words))

@@ -74,10 +74,7 @@ def _measured(wish: Wish, wanted: dict[str, Wanted], record: Appender, progress:
         cut = _rounds(wish, sides, record, progress)
         progress.phase("drain")
         with ThreadPoolExecutor(len(SIDES)) as pool:
-            ends = [
-                pool.submit(finish, sides[name], wanted[name].plan.run, wanted[name].folder, cut=cut)
-                for name in SIDES
-            ]
+            ends = [pool.submit(finish, sides[name], wanted[name].folder, cut=cut) for name in SIDES]
             for end in ends:
                 end.result()
 

@@ -9,12 +9,10 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from chaos.collect import collect_ledger
-from chaos.drain import drain, look
-from chaos.experiment import DRAIN_LIMIT_S, QUIET_WINDOW_S, undoing
+from chaos.ending import drain_collect_stop
+from chaos.experiment import undoing
 from chaos.observe import Events, Observer
 from chaos.regress.offer import Offer
 from chaos.regress.sources import Source, verified
@@ -92,24 +90,11 @@ def restart(side: Side) -> None:
     side.observer.scrape_all()
 
 
-def finish(side: Side, run: str, folder: Path, *, cut: str | None) -> None:
+def finish(side: Side, folder: Path, *, cut: str | None) -> None:
     """Drain, ask for the ledger and stop what is under test; `cut` is why the slots ended early."""
     events, stack = side.events, side.stack
     side.offer.close()
     events.append("story", told=cut is None, why=cut)
     events.append("load_exit", status=0)
     with side.observer as observer:
-        events.append("phase", name="drain")
-        drained = drain(partial(look, observer, stack.metrics["api"]), QUIET_WINDOW_S, DRAIN_LIMIT_S)
-        events.append("quiet" if drained.quiet else "not_quiet", **_words(dataclasses.asdict(drained)))
-        events.append("phase", name="collect")
-        collect_ledger(folder, run, stack.addresses.http("api"))
-        observer.scrape_all()
-        events.append("phase", name="stop")
-        observer.end()
-        stack.stop_system()
-        observer.scrape_final(["sink", "toxiproxy"])
-
-
-def _words(drained: dict[str, object]) -> dict[str, object]:
-    return {name: drained[name] for name in ("after_s", "detail", "seen")}
+        drain_collect_stop(stack, observer, events, folder, lambda name: events.append("phase", name=name))

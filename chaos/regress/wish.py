@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.ending import DRAIN_LIMIT_S
 from chaos.errors import UsageError
-from chaos.experiment import DRAIN_LIMIT_S
 from chaos.machine import machine
 from chaos.paths import PROJECT
 from chaos.plan import MAX_SEED, run_id, versions

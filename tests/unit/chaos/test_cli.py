@@ -37,6 +37,7 @@ FOUND = {name: servers.Found(name, Path("/bin/true")) for name in ("redis-server
         (["run", "calm", "--limits", "/none"], "/none"),
         (["run", "calm", "--arrivals", "flood"], "unknown arrivals 'flood'"),
         (["run", "calm", "--mix", "email=many"], "a weight is needed"),
+        (["run", "calm", "--processes", "0"], "--processes 0"),
     ],
 )
 def test_a_wish_that_makes_no_sense(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
