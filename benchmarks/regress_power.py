@@ -54,10 +54,10 @@ class Try:
         return f"{self.kind}-{self.number}"
 
 
-def tries(same: int, slow: int) -> list[Try]:
+def tries(same: int, slow: int, kinds: tuple[str, ...] = KINDS) -> list[Try]:
     """All tries, the kinds mixed, so that the first hour already says something about each."""
     every = [Try("same", number) for number in range(1, same + 1)]
-    slowed = [Try(KINDS[number % 2], number // 2 + 1) for number in range(slow)]
+    slowed = [Try(kinds[number % len(kinds)], number // len(kinds) + 1) for number in range(slow)]
     step = max(1, round(same / slow)) if slow else 0
     mixed: list[Try] = []
     while every or slowed:
@@ -233,8 +233,9 @@ def main() -> int:
     """Run the tries; 0, 1 when the aim is missed, 130 when stopped."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regress_power", description=__doc__)
     parser.add_argument("--same", type=int, default=20, help="tries of the same code against itself")
+    parser.add_argument("--slow", type=int, default=10, help="tries against a slower copy, its kinds in turn")
     parser.add_argument(
-        "--slow", type=int, default=10, help="tries against a slower copy, burn and sleep in turn"
+        "--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how the copy is slower"
     )
     parser.add_argument("--revision", default="HEAD", help="what is measured (default: HEAD)")
     parser.add_argument(
@@ -243,7 +244,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         with interruptible():
-            results = run(tries(options.same, options.slow), options.results, options.revision)
+            wanted = tries(options.same, options.slow, tuple(options.kinds))
+            results = run(wanted, options.results, options.revision)
     except Interrupted:
         say("stopped; the same command goes on from here")
         return 130

@@ -39,7 +39,7 @@ class Shape:
     rounds: int = 15
     lives: int = 3
     warm_up: int = 1
-    turns: int = 8
+    turns: int = 4
     mails: int = 12
     alone: int = 6
 

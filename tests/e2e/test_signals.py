@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import Harness, assert_nothing_left, events, lives, send
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sociable]
 
 SEVER = ("run", "sever-redis", "--rate", "40", "--duration", "60")
 

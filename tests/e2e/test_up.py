@@ -13,7 +13,7 @@ import requests
 from chaos import marks
 from tests.e2e.conftest import Harness, events
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sociable]
 LIMIT_S = 20
 
 

@@ -30,6 +30,7 @@ def other(tmp_path: Path) -> Path:
 
 
 @pytest.mark.e2e
+@pytest.mark.sociable
 def test_two_sides_are_measured_judged_and_leave_nothing_behind(other: Path, tmp_path: Path) -> None:
     found = servers.find_all()
     need(found["redis-server"].path, "redis-server")
@@ -54,6 +55,7 @@ def test_two_sides_are_measured_judged_and_leave_nothing_behind(other: Path, tmp
 
 
 @pytest.mark.e2e
+@pytest.mark.sociable
 @pytest.mark.slow
 def test_a_head_that_loses_mails_fails_although_nothing_could_be_measured(
     other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
