@@ -23,13 +23,14 @@ class Web:
     def __init__(self, folder, api, *words):
         self.folder, self.port = folder / "ev", free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        self.log = (folder / "log").open("w+")
+        self.log = folder / "log"  # read by its path: a shared descriptor's place would be the writer's too
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", api.url]
         command += ["--web-host", "127.0.0.1", "--web-port", str(self.port), "--evidence", str(self.folder)]
         command += ["--run-id", "web", "--rate", "40", "--late-limit-s", "20", *words]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, cwd=folder
-        )
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=folder
+            )
         self.until(self._up)
 
     def _up(self):
@@ -41,8 +42,7 @@ class Web:
     def until(self, condition, limit_s=30.0):
         end = time.monotonic() + limit_s
         while not condition():
-            self.log.seek(0)
-            assert time.monotonic() < end, self.log.read()
+            assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.02)
 
     def swarm(self, **form):
@@ -76,7 +76,6 @@ def web(standin, tmp_path):
     for each in made:
         each.process.terminate()
         each.process.wait(30)
-        each.log.close()
 
 
 def test_start_stop_and_start_again(web):
@@ -125,7 +124,7 @@ def test_more_users_in_a_running_test_do_not_raise_the_rate(web):
 def test_a_wrong_value_in_the_form_is_logged_and_sends_nothing(web):
     ui = web()
     ui.swarm(arrivals="steady")
-    ui.until(lambda: _said(ui, "unknown arrivals 'steady'"))
+    ui.until(lambda: "unknown arrivals 'steady'" in ui.log.read_text())
     assert not ui.folder.exists()
     ui.stop()
     ui.swarm(arrivals="poisson")
@@ -141,8 +140,3 @@ def test_sigterm_while_running_leaves_whole_evidence(web):
     assert ui.process.wait(30) == 0
     assert ui.evidence().problems == []
     assert ui.evidence().records[-1]["reason"] == "signal"
-
-
-def _said(ui, words):
-    ui.log.seek(0)
-    return words in ui.log.read()
