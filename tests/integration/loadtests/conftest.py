@@ -6,6 +6,7 @@ from load_standin import StandIn
 
 from loadtests import launch
 from reports.evidence import SUBMISSIONS, read
+from tests.integration.fake_smtp.conftest import Sink
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def load(tmp_path):
     yield make
     for each in made:
         launch.stop(each.process, 0.0)
+
+
+@pytest.fixture
+def sink(tmp_path):
+    """A real sink."""
+    started = Sink(tmp_path / "sink", "--idle-limit-s", "60")
+    yield started
+    started.stop()

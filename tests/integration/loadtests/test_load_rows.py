@@ -12,13 +12,6 @@ DUE, ACCEPTED, DONE = "due -> stored", "202 -> stored", "status done -> stored"
 
 
 @pytest.fixture
-def sink(tmp_path):
-    started = Sink(tmp_path / "sink", "--idle-limit-s", "60")
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def system(sink):
     made = []
 

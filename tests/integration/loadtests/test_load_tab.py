@@ -6,7 +6,6 @@ from load_delivery import Delivery
 from load_standin import _write
 from test_load_web import Web
 
-from tests.integration.fake_smtp.conftest import Sink
 from tests.integration.system.browser import DESKTOP, PHONE, chromium, complaints, look_as, overflow_px
 
 TAB = "mailstorm-delivery"
@@ -45,20 +44,12 @@ class Page(Web):
 
 
 @pytest.fixture
-def sink(tmp_path):
-    started = Sink(tmp_path / "sink", "--idle-limit-s", "60")
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def page(sink, tmp_path):
     system = System(sink)
     made = Page(tmp_path, system, "--sink", f"http://127.0.0.1:{sink.control_port}", "--mix", "email")
     yield made
     made.process.terminate()
     made.process.wait(30)
-    made.log.close()
     system.close()
 
 
@@ -117,7 +108,6 @@ def test_without_a_sink_each_missing_part_says_what_brings_it(standin, tmp_path)
     finally:
         page.process.terminate()
         page.process.wait(30)
-        page.log.close()
 
 
 class Person:
