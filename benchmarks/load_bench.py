@@ -45,10 +45,15 @@ def middle(samples: list[Sample], value: Callable[[Sample], float]) -> float:
     return statistics.median(value(sample) for sample in samples)
 
 
-def ratio(samples: dict[str, list[Sample]]) -> float:
-    """Median of the rounds' ratios: the two of a round had the same weather."""
+def ratios(samples: dict[str, list[Sample]]) -> list[float]:
+    """One for each round, sorted: the two sides of a round had the same weather."""
     pairs = zip(samples[OURS], samples[PLAIN], strict=True)
-    return statistics.median(ours.per_core / plain.per_core for ours, plain in pairs)
+    return sorted(ours.per_core / plain.per_core for ours, plain in pairs)
+
+
+def ratio(samples: dict[str, list[Sample]]) -> float:
+    """Their median: the result."""
+    return statistics.median(ratios(samples))
 
 
 def table(samples: dict[str, list[Sample]]) -> str:
@@ -67,10 +72,7 @@ def table(samples: dict[str, list[Sample]]) -> str:
             f"{middle(of, lambda one: one.server_s / one.wall_s):.0%}",
         ]
         lines.append(f"| {side} | {' | '.join(cells)} |")
-    ratios = sorted(
-        ours.per_core / plain.per_core for ours, plain in zip(samples[OURS], samples[PLAIN], strict=True)
-    )
-    lines.append(f"\nratios of the rounds: {', '.join(f'{one:.2f}' for one in ratios)}")
+    lines.append(f"\nratios of the rounds: {', '.join(f'{one:.2f}' for one in ratios(samples))}")
     return "\n".join(lines)
 
 

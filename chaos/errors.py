@@ -19,6 +19,13 @@ class UsageError(HarnessError):
     """The request makes no sense; the message says what does."""
 
 
+def require(rules: dict[str, bool]) -> None:
+    """Raise UsageError with the words of the first rule that does not hold."""
+    for words, holds in rules.items():
+        if not holds:
+            raise UsageError(words)
+
+
 class ServerMissing(HarnessError):
     """A server that the stack or the scenario needs cannot be had on this machine."""
 

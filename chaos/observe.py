@@ -6,6 +6,7 @@ Never goes through a proxy, and never decides a verdict.
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
@@ -148,8 +149,11 @@ class Observer:
         return now - before
 
     def window_for(self, mails: int) -> float:
-        """Seconds in which the steady rate delivers so many mails, at least 0.6."""
-        return max(0.6, mails / self.steady_rate_per_s) if self.steady_rate_per_s else 5.0
+        """Seconds in which the steady rate delivers so many mails, at least 0.6.
+
+        Where no mail flowed no time is enough: silence proves nothing then.
+        """
+        return max(0.6, mails / self.steady_rate_per_s) if self.steady_rate_per_s else math.inf
 
     def mark_steady(self, since_mono_s: float) -> None:
         """Take the median rate per second since then as the steady state, before anything is broken."""

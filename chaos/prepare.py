@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.ending import DRAIN_LIMIT_S
-from chaos.errors import ServerMissing, UsageError
+from chaos.errors import ServerMissing, UsageError, require
 from chaos.experiment import Run
 from chaos.journal import refuse_stale
 from chaos.machine import machine
@@ -109,9 +109,7 @@ def _check(wish: Wish, load: Load, options: StackOptions) -> None:
         raise UsageError(
             f"--doubt-policy {wish.doubt_policy}: only with --no-receipts, else the receiver is asked"
         )
-    for words, holds in rules.items():
-        if not holds:
-            raise UsageError(words)
+    require(rules)
     try:
         check(wish.arrivals, wish.mix, load.rate_per_s, wish.seed)
     except ValueError as error:

@@ -16,13 +16,8 @@ LIMIT_S = 10
 def revision(project: Path = PROJECT) -> str:
     """The commit's hash, with `+changes` behind it when files differ from it; empty without git."""
     commit = git(project, "rev-parse", "HEAD")
-    if not commit:
-        return ""
-    return (
-        f"{commit[:12]}+changes"
-        if git(project, "status", "--porcelain", "--untracked-files=no")
-        else commit[:12]
-    )
+    changed = commit and git(project, "status", "--porcelain", "--untracked-files=no")
+    return commit[:12] + ("+changes" if changed else "")
 
 
 def git(project: Path, *words: str) -> str:

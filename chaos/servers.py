@@ -63,29 +63,13 @@ def toxiproxy_server(*, get: bool = False) -> Found:
         "Install Go and run `python -m chaos servers --get`, or put a toxiproxy-server 2.12.0 on PATH. "
         "Until then the scenarios that sever connections end as unknown."
     )
-    if on_path := shutil.which("toxiproxy-server"):
-        return Found("toxiproxy-server", Path(on_path))
-    built = TOOLS / "bin" / "toxiproxy-server"
-    tried = ["toxiproxy-server on PATH", f"{built.relative_to(TOOLS.parent)}"]
-    if not os.access(built, os.X_OK) and get:
-        tried += _build(built, TOXIPROXY)
-    if os.access(built, os.X_OK):
-        return Found("toxiproxy-server", built)
-    return Found("toxiproxy-server", None, tuple(tried), advice)
+    return _on_path_or_built("toxiproxy-server", TOXIPROXY, advice, get=get)
 
 
 def k6(*, get: bool = False) -> Found:
     """k6 from PATH, else the project's own build. Only benchmarks ask for it, so `find_all` does not."""
     advice = "Install Go and ask again, or put a k6 on PATH. Only the comparison with k6 needs it."
-    if on_path := shutil.which("k6"):
-        return Found("k6", Path(on_path))
-    built = TOOLS / "bin" / "k6"
-    tried = ["k6 on PATH", f"{built.relative_to(TOOLS.parent)}"]
-    if not os.access(built, os.X_OK) and get:
-        tried += _build(built, K6)
-    if os.access(built, os.X_OK):
-        return Found("k6", built)
-    return Found("k6", None, tuple(tried), advice)
+    return _on_path_or_built("k6", K6, advice, get=get)
 
 
 def rabbitmq_server() -> Found:
@@ -115,6 +99,18 @@ def find_all(*, get: bool = False) -> dict[str, Found]:
     """All servers by name."""
     every = (redis_server(), toxiproxy_server(get=get), rabbitmq_server(), prometheus_server())
     return {found.name: found for found in every}
+
+
+def _on_path_or_built(name: str, module: str, advice: str, *, get: bool) -> Found:
+    if on_path := shutil.which(name):
+        return Found(name, Path(on_path))
+    built = TOOLS / "bin" / name
+    tried = [f"{name} on PATH", f"{built.relative_to(TOOLS.parent)}"]
+    if not os.access(built, os.X_OK) and get:
+        tried += _build(built, module)
+    if os.access(built, os.X_OK):
+        return Found(name, built)
+    return Found(name, None, tuple(tried), advice)
 
 
 def _build(built: Path, module: str) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtests.address import sink_address
 from loadtests.arrivals import Replay, Schedule, parse, take
 from loadtests.jobs import check_run_id
 from loadtests.mix import Mix
@@ -109,8 +110,8 @@ def checked(values: argparse.Namespace) -> Options:
         limit = float(getattr(values, name))
         if not math.isfinite(limit) or limit < 0 or (name == "timeout_s" and limit == 0):
             raise ValueError(f"--{name.replace('_', '-')}: a number of seconds is needed, not {limit!r}")
-    if values.sink and not values.sink.startswith(("http://", "https://")):
-        raise ValueError(f"--sink {values.sink!r}: an address such as http://127.0.0.1:8025 is needed")
+    if values.sink:
+        sink_address(values.sink)
     if values.chaos and not values.chaos.startswith("http://"):
         raise ValueError(f"--chaos {values.chaos!r}: the address that `python -m chaos up` prints is needed")
     share = float(values.status_share)

@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
 from geventhttpclient.client import HTTPClient
 from geventhttpclient.response import HTTPParseError
+
+from loadtests.address import sink_address
 
 log = logging.getLogger("mailstorm")
 
@@ -39,10 +40,7 @@ class SinkFeed:
     """The sink's `GET /stored`, over a kept connection."""
 
     def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"--sink {address!r}: an address such as http://127.0.0.1:8025 is needed")
-        self._path = f"{parts.path.rstrip('/')}/stored"
+        self._path = f"{sink_address(address).path.rstrip('/')}/stored"
         self._client = HTTPClient.from_url(address, connection_timeout=LIMIT_S, network_timeout=LIMIT_S)
 
     def __call__(self, after: int, most: int, limit_s: float) -> dict[str, Any]:

@@ -6,11 +6,12 @@ than its limit: a hidden second POST would falsify the evidence.
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 from geventhttpclient.response import HTTPParseError
 
+from loadtests.address import base_address
 from loadtests.mix import AnyJob
 from loadtests.outcomes import Answer
 from loadtests.wire import Reply, Wire
@@ -20,9 +21,7 @@ class Transport:
     """Speaks to one base address, such as `http://127.0.0.1:5000`; `timeout_s` limits each request whole."""
 
     def __init__(self, target: str, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(target)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"target {target!r}: an address such as http://127.0.0.1:5000 is needed")
+        parts = base_address("target", target, "http://127.0.0.1:5000")
         self._path = parts.path.rstrip("/")
         self._timeout_s = timeout_s
         self._wire = Wire(parts)

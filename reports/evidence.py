@@ -169,7 +169,7 @@ def stream(path: Path, problems: list[str]) -> Iterator[Record]:
 
 def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
     with path.open("rb", buffering=_READ_AHEAD) as file:
-        if begin := _begin(file.fileno()):
+        if begin := data_begins(file.fileno()):
             problems.append(f"{path.name}: the first {begin} bytes were given back to the disk")
             file.seek(begin)
         for line in file:
@@ -181,8 +181,8 @@ def _lines(path: Path, problems: list[str]) -> Iterator[bytes]:
                 )
 
 
-def _begin(fd: int) -> int:
-    """Where the data begins: a hole of gigabytes must not be read as one line."""
+def data_begins(fd: int) -> int:
+    """Return where the data begins: a hole of gigabytes must not be read as one line."""
     try:
         return os.lseek(fd, 0, os.SEEK_DATA)
     except OSError:

@@ -16,12 +16,13 @@ from urllib.parse import quote
 import orjson
 from markupsafe import Markup
 
+from reports.compare.render import REGRESS_HTML
 from reports.plan import PLAN
 from reports.render import REPORT_HTML, VERDICT_JSON, replace_file
 from reports.render.html import MARKS, environment
 from reports.render.sparkline import sparkline
 
-INDEX_HTML, REGRESS_HTML = "index.html", "regress.html"
+INDEX_HTML = "index.html"
 MAX_ROWS = 1_000  # the newest; older ones are counted
 MAX_POINTS = 60  # of a sparkline
 MAX_PROBLEMS = 50

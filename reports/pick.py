@@ -6,12 +6,11 @@ Called by `reports.trails` for its second pass. Never judges: damaged lines are 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reports.evidence import Record, parse
+from reports.evidence import Record, data_begins, parse
 
 BLOCK_BYTES = 1 << 18
 
@@ -36,7 +35,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
     rest = b""
     try:
         with path.open("rb", buffering=0) as file:
-            file.seek(_begin(file.fileno()))
+            file.seek(data_begins(file.fileno()))
             while piece := file.read(BLOCK_BYTES):
                 cut = piece.rfind(b"\n") + 1
                 if cut:
@@ -45,14 +44,6 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 rest += piece[cut:]
     except OSError:
         return
-
-
-def _begin(fd: int) -> int:
-    """Where the data begins: a hole that a retention limit left must not be read as one line."""
-    try:
-        return os.lseek(fd, 0, os.SEEK_DATA)
-    except OSError:
-        return 0
 
 
 def _patterns(wanted: dict[str, Iterable[str]]) -> list[re.Pattern[bytes]]:

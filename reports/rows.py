@@ -52,8 +52,6 @@ def row(run_dir: Path, cpu_ms: float | None = None) -> dict[str, Any]:
     plan, said = run.plan, run.document
     times = said.get("latency_s", {})
     accepts = stored.accept_s(run_dir)
-    recoveries = [fault.get("recovery_s") for fault in said.get("faults", [])]
-    known = [value for value in recoveries if value is not None]
     found = {
         "time": _finished(run_dir),
         "scenario": plan.scenario,
@@ -69,8 +67,7 @@ def row(run_dir: Path, cpu_ms: float | None = None) -> dict[str, Any]:
         **{name: said.get("counts", {}).get(name) for name in COUNTS},
         **{f"e2e_{name}_s": times.get(name) for name in ("p50", "p95", "p99")},
         "accept_p99_s": percentile(accepts, 0.99) if accepts else None,
-        # A fault that was never recovered from has no time, and the largest of the others would hide it.
-        "recovery_max_s": max(known) if known and len(known) == len(recoveries) else None,
+        "recovery_max_s": run.recovery_max_s,
         "cpu_ms_per_mail": cpu_ms,
     }
     return {name: found[name] for name in COLUMNS}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.case import Diagnosis, Step
-from reports.checks.base import CheckResult
+from reports.checks.base import RANK, CheckResult
 from reports.collector import Collector
 from reports.diagnosis import explain
 from reports.history import History
@@ -18,7 +18,6 @@ from reports.history import History
 MAX_TRAILS = 100
 MAX_LINES = 80
 MAX_TEXT = 300
-RANK = {"fail": 0, "unknown": 1, "pass": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Used by `up` instead of the experiment's observer, whose records would fill the 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from chaos.live import Live
@@ -27,14 +26,6 @@ class NoRecords(Appender):
         """Close nothing."""
 
 
-class PatientObserver(Observer):
-    """Where no mail flowed, silence proves nothing, and there is no rate to come back to."""
-
-    def window_for(self, mails: int) -> float:
-        """Seconds in which the steady rate delivers so many mails; without one, no time is enough."""
-        return super().window_for(mails) if self.steady_rate_per_s else math.inf
-
-
 def watching(stack: LocalStack, live: Live) -> Observer:
     """Watch this stack, for `live`."""
-    return PatientObserver(NoRecords(), stack.metrics, stack.broker, stack.sink, live.so_far.see)
+    return Observer(NoRecords(), stack.metrics, stack.broker, stack.sink, live.so_far.see)

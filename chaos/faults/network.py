@@ -165,8 +165,6 @@ class Sever(Fault):
 
     def bite(self) -> str | None:
         """No mail reached the sink for a window in which at least ten would have."""
-        if not self._observer.steady_rate_per_s:
-            return None  # where nothing flowed, silence proves nothing
         window_s = self._observer.window_for(mails=10)
         if time.monotonic() - self._since < window_s or self._observer.stored_in_last(window_s) > 0:
             return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.ending import DRAIN_LIMIT_S
-from chaos.errors import UsageError
+from chaos.errors import require
 from chaos.machine import machine
 from chaos.paths import PROJECT
 from chaos.plan import MAX_SEED, run_id, versions
@@ -49,9 +49,7 @@ def check(wish: Wish) -> None:
         ),
         f"--alpha {wish.limits.alpha:g}: a share over 0 and at most 0.1": 0 < wish.limits.alpha <= 0.1,
     }
-    for words, holds in rules.items():
-        if not holds:
-            raise UsageError(words)
+    require(rules)
 
 
 def planned(

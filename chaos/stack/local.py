@@ -101,11 +101,11 @@ class LocalStack:
     @property
     def under_test(self) -> dict[str, Managed]:
         """What the system's own work runs in, by name: its processes, and Redis, which holds its ledger."""
-        return {
-            name: managed
-            for name, managed in self._managed.items()
-            if name.startswith(UNDER_TEST) or name == "redis"
-        }
+        return self._system | {"redis": self.redis}
+
+    @property
+    def _system(self) -> dict[str, Managed]:
+        return {name: managed for name, managed in self._managed.items() if name.startswith(UNDER_TEST)}
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -137,8 +137,7 @@ class LocalStack:
             self._start_monitoring()
         if self.options.observe:
             self._start_prometheus()
-        self._supervisor = Supervisor(list(self._managed.values()))
-        self._supervisor.start()
+        self._supervise()
 
     def _start_redis(self) -> None:
         argv = recipes.redis(self._binary("redis-server"), self.addresses, self._work / "redis")
@@ -209,20 +208,18 @@ class LocalStack:
     def stop_system(self) -> None:
         """Stop what is under test, so that every SMTP session ends while the sink still writes evidence."""
         self._end_supervisor()
-        parts = [managed for name, managed in self._managed.items() if name.startswith(UNDER_TEST)]
+        parts = self._system.values()
         with ThreadPoolExecutor(len(parts)) as pool:
             list(pool.map(Managed.stop, parts))
 
     def restart_system(self) -> None:
         """Start what is under test anew; Redis, the sink and the ledger stay. Raises HarnessError."""
         self.stop_system()
-        parts = [managed for name, managed in self._managed.items() if name.startswith(UNDER_TEST)]
-        for managed in parts:
+        for managed in self._system.values():
             managed.start()
-        for managed in parts:
+        for managed in self._system.values():
             managed.await_ready()
-        self._supervisor = Supervisor(list(self._managed.values()))
-        self._supervisor.start()
+        self._supervise()
 
     def stop(self) -> None:
         """Stop everything, remove the working files; raises HarnessError when a process cannot be ended."""
@@ -278,6 +275,10 @@ class LocalStack:
         managed.stop()
         managed.start()
         managed.await_ready()
+
+    def _supervise(self) -> None:
+        self._supervisor = Supervisor(list(self._managed.values()))
+        self._supervisor.start()
 
     def _end_supervisor(self) -> None:
         if self._supervisor is not None:

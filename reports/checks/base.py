@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["pass", "fail", "unknown"]
+RANK: dict[Status, int] = {"fail": 0, "unknown": 1, "pass": 2}
+"""The order in which people want to read them."""
 FIRST = 20  # keys that a result names; the rest is only counted
 
 

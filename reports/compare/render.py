@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.compare import text
@@ -18,13 +17,11 @@ from reports.compare.gate import SHOWN_CONFIDENCE
 from reports.compare.model import Comparison
 from reports.compare.picture import draw
 from reports.render import replace_file
-from reports.render.summary import SIGNS, code
+from reports.render.html import MARKS, environment
+from reports.render.markdown import SIGNS, code, limited, plain
 
 SCHEMA_VERSION = 1
 REGRESS_HTML, REGRESS_JSON, SUMMARY_MD = "regress.html", "regress.json", "summary.md"
-LIMIT = 16 * 1024
-MAX_CELL = 300
-MARKS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 
 
 def write_regress(folder: Path, comparison: Comparison) -> Path:
@@ -32,6 +29,10 @@ def write_regress(folder: Path, comparison: Comparison) -> Path:
     replace_file(folder / REGRESS_JSON, as_json(comparison))
     replace_file(folder / SUMMARY_MD, as_markdown(comparison))
     return replace_file(folder / REGRESS_HTML, as_html(comparison))
+
+
+def _plain(words: str) -> str:
+    return plain(words, unprintable=" ")
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
@@ -68,56 +69,41 @@ def as_markdown(comparison: Comparison) -> str:
         lines += [f"| {code(row.name)} | {row.base} | {SIGNS[row.head]} {row.head} |" for row in worse]
     lines += ["", *(f"- {_plain(note)}" for note in comparison.notes)] if comparison.notes else []
     lines += ["", "Again:", "", code(" ".join(comparison.command))] if comparison.command else []
-    return _limited(lines)
+    return limited(lines, "on the page")
 
 
 def as_html(comparison: Comparison) -> str:
     """The comparison as one page that needs no network."""
     here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     gating = [row for row in comparison.rows if row.metric.gates]
-    return environment.get_template("comparison.html.j2").render(
-        c=comparison,
-        marks=MARKS,
-        tones=text.TONES,
-        party=text.party,
-        speed=text.speed(comparison),
-        headings=text.headings(comparison),
-        grid=text.grid(comparison),
-        words=text.WORDS,
-        gating=gating,
-        confidence=SHOWN_CONFIDENCE,
-        style=_ours((here / "comparison.css").read_text()),
-        pictures=[
-            _ours(
-                draw(row, comparison.points[row.metric.name], float(comparison.settings.get("effect", 0.0)))
-            )
-            for row in comparison.rows
-            if row.metric.name in comparison.points
-        ],
+    return (
+        environment(here)
+        .get_template("comparison.html.j2")
+        .render(
+            c=comparison,
+            marks=MARKS,
+            tones=text.TONES,
+            party=text.party,
+            speed=text.speed(comparison),
+            headings=text.headings(comparison),
+            grid=text.grid(comparison),
+            words=text.WORDS,
+            gating=gating,
+            confidence=SHOWN_CONFIDENCE,
+            style=_ours((here / "comparison.css").read_text()),
+            pictures=[
+                _ours(
+                    draw(
+                        row, comparison.points[row.metric.name], float(comparison.settings.get("effect", 0.0))
+                    )
+                )
+                for row in comparison.rows
+                if row.metric.name in comparison.points
+            ],
+        )
     )
 
 
 def _ours(text: str) -> Markup:
     """Our own style sheet or drawing; the latter escapes its labels itself."""
     return Markup(text)  # noqa: S704
-
-
-def _plain(words: str) -> str:
-    flat = "".join(char if char.isprintable() else " " for char in words[:MAX_CELL])
-    for char in "\\`*[]<>|":
-        flat = flat.replace(char, f"&#{ord(char)};")
-    return flat
-
-
-def _limited(lines: list[str]) -> str:
-    kept, size = [], 0
-    for line in lines:
-        size += len(line.encode("utf-8", "backslashreplace")) + 1
-        if size > LIMIT - 100:
-            kept += ["", "… the rest is on the page"]
-            break
-        kept.append(line)
-    return "\n".join(kept) + "\n"

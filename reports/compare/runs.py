@@ -12,12 +12,11 @@ from pathlib import Path
 from reports.compare import correctness, likeness, ranks, stored
 from reports.compare.model import Comparison, Metric, Row
 from reports.compare.stored import NotComparable, Stored
-from reports.stats import percentile
+from reports.stats import PERCENTILES, percentile
 
 SHOWN = "shown only"
 ONE_EACH = "one run each: whether a difference is chance cannot be said; `regress` measures that"
 COUNTS = ("accepted", "delivered", "lost", "duplicates", "stuck", "in_doubt")
-SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 BLOCK_S = 1.0
 MAX_BLOCKS = 600
 
@@ -66,12 +65,12 @@ def _rows(before: Stored, now: Stored) -> tuple[tuple[Row, ...], list[str]]:
         rows += _percentiles(words, was, became)
         notes += _effect(words, was, became)
     slowest = Metric("recovery_s", "slowest recovery", "s", gates=False)
-    return (*rows, _row(slowest, _recovery(before), _recovery(now))), notes
+    return (*rows, _row(slowest, before.recovery_max_s, now.recovery_max_s)), notes
 
 
 def _percentiles(words: str, was: Times, became: Times) -> list[Row]:
     found = []
-    for name, share in SHARES.items():
+    for name, share in PERCENTILES.items():
         metric = Metric(f"{words.replace(' ', '_')}_{name}", f"{words}, {name}", "s", gates=False)
         found.append(_row(metric, _percentile(was, share), _percentile(became, share)))
     return found
@@ -104,12 +103,6 @@ def blocks(times: Times) -> list[float]:
 def _count(run: Stored, name: str) -> float | None:
     value = run.document.get("counts", {}).get(name)
     return float(value) if isinstance(value, int) else None
-
-
-def _recovery(run: Stored) -> float | None:
-    found = [fault.get("recovery_s") for fault in run.document.get("faults", [])]
-    known = [value for value in found if value is not None]
-    return max(known) if known and len(known) == len(found) else None
 
 
 def _row(metric: Metric, base: float | None, head: float | None) -> Row:

@@ -17,8 +17,8 @@ from reports.checks.base import Status
 from reports.compare.model import Party
 from reports.evidence import DELIVERIES, SUBMISSIONS, stream
 from reports.plan import NotARun, Plan, load_plan
+from reports.render import VERDICT_JSON
 
-VERDICT_JSON = "verdict.json"
 ACCEPTED = b'"ok"'
 VERDICTS = ("pass", "fail", "unknown")
 
@@ -45,6 +45,13 @@ class Stored:
     def checks(self) -> dict[str, Status]:
         """What each check said."""
         return {str(check["name"]): check["verdict"] for check in self.document["checks"]}
+
+    @property
+    def recovery_max_s(self) -> float | None:
+        """The slowest recovery; None: there was no fault, or one that was never recovered from."""
+        found = [fault.get("recovery_s") for fault in self.document.get("faults", [])]
+        # That one has no time, and the largest of the others would hide it.
+        return None if None in found else max(found, default=None)
 
 
 @dataclass(frozen=True)

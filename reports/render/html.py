@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.checks.base import RANK
 from reports.render.bounds import affordable, excerpts
 from reports.render.clockbar import bar
 from reports.render.document import began, limit_rows
@@ -22,18 +23,18 @@ from reports.render.words import details, figures, revision, seconds, short, ste
 from reports.trails import Trail
 from reports.verdict import Verdict
 
+HERE = Path(__file__).parent
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?"}
-ORDER = {"fail": 0, "unknown": 1, "pass": 2}
 OPEN_TRAILS = 3
 MAX_ROWS = 60  # of faults, and of kills; verdict.json has them all
 MAX_NUMBERS = 40  # rows of the picture as a table
 
 
 @cache
-def environment() -> Environment:
-    """Return the template engine of the pages; it escapes whatever is not our own drawing."""
+def environment(folder: Path = HERE) -> Environment:
+    """Return the template engine of a folder's pages; it escapes whatever is not our own drawing."""
     found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -55,10 +56,10 @@ def as_html(verdict: Verdict) -> str:
             plan=verdict.plan,
             began=began(verdict),
             marks=MARKS,
-            checks=sorted(verdict.checks, key=lambda check: ORDER[check.verdict]),
+            checks=sorted(verdict.checks, key=lambda check: RANK[check.verdict]),
             findings=sorted(
                 (check for check in verdict.checks if check.verdict != "pass"),
-                key=lambda check: ORDER[check.verdict],
+                key=lambda check: RANK[check.verdict],
             ),
             example=example(verdict, trails),
             figures=figures(verdict),

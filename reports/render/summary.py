@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import shlex
 
+from reports.checks.base import RANK
 from reports.render.document import limit_rows
 from reports.render.junit import fault_outcome
+from reports.render.markdown import SIGNS, code, limited, plain
 from reports.verdict import Verdict
 
-LIMIT = 16 * 1024  # bytes
-MAX_CELL = 300
 MAX_COMMAND = 2_000
 MAX_KEYS = 5
 MAX_TRAILS = 3
-SIGNS = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 
 
 def as_markdown(verdict: Verdict) -> str:
@@ -28,7 +27,7 @@ def as_markdown(verdict: Verdict) -> str:
     lines = [
         f"## {SIGNS[verdict.verdict]} {code(plan.scenario)}: {verdict.verdict}",
         "",
-        _plain(verdict.reason),
+        plain(verdict.reason),
         "",
         "| accepted | delivered | lost | duplicates | in doubt | p50 s | p99 s |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -42,17 +41,16 @@ def as_markdown(verdict: Verdict) -> str:
         f"Run {code(plan.run)}, seed {plan.seed}, policy {code(plan.delivery)}, broker {code(plan.broker)}."
     )
     lines += ["", f"{words} Again:", "", code(shlex.join(plan.command), MAX_COMMAND)]
-    return _limited(lines)
+    return limited(lines, "in report.html")
 
 
 def _checks(verdict: Verdict) -> list[str]:
-    order = {"fail": 0, "unknown": 1, "pass": 2}
     rows = []
-    for check in sorted(verdict.checks, key=lambda check: order[check.verdict]):
+    for check in sorted(verdict.checks, key=lambda check: RANK[check.verdict]):
         keys = ", ".join(code(key) for key in check.keys[:MAX_KEYS])
         word = f"{SIGNS[check.verdict]} {check.verdict}"
         if check.verdict != "pass":
-            rows.append(f"| {check.name} | {word} | {_plain(check.summary)} | {keys} |")
+            rows.append(f"| {check.name} | {word} | {plain(check.summary)} | {keys} |")
     heading = ["", "| check | verdict | finding | first keys |", "| --- | --- | --- | --- |"] if rows else []
     passed = [check.name for check in verdict.checks if check.verdict == "pass"]
     count = "1 check" if len(passed) == 1 else f"{len(passed)} checks"
@@ -62,12 +60,12 @@ def _checks(verdict: Verdict) -> list[str]:
 
 def _trails(verdict: Verdict) -> list[str]:
     said = [(key, trail.said) for key, trail in verdict.trails.items() if trail.said][:MAX_TRAILS]
-    return ["", *(f"- {code(key)}: {_plain(words)}" for key, words in said)] if said else []
+    return ["", *(f"- {code(key)}: {plain(words)}" for key, words in said)] if said else []
 
 
 def _limits(verdict: Verdict) -> list[str]:
     rows = [
-        f"| {code(row['limit'])} | {SIGNS[row['verdict']]} {row['verdict']} | {_plain(row['why'])} |"
+        f"| {code(row['limit'])} | {SIGNS[row['verdict']]} {row['verdict']} | {plain(row['why'])} |"
         for row in limit_rows(verdict)
     ]
     return ["", "| limit | verdict | figure |", "| --- | --- | --- |", *rows] if rows else []
@@ -78,33 +76,9 @@ def _faults(verdict: Verdict) -> list[str]:
     for fault in verdict.faults:
         outcome, words = fault_outcome(verdict, fault)
         figures = " | ".join(_number(fault[name]) for name in ("inject_s", "healed_s", "drained_s"))
-        rows.append(f"| {code(fault['fault'])} | {SIGNS[outcome]} {_plain(words)} | {figures} |")
+        rows.append(f"| {code(fault['fault'])} | {SIGNS[outcome]} {plain(words)} | {figures} |")
     heading = ["| fault | outcome | began s | over s | drained s |", "| --- | --- | ---: | ---: | ---: |"]
     return ["", *heading, *rows] if rows else []
-
-
-def _limited(lines: list[str]) -> str:
-    kept, size = [], 0
-    for line in lines:
-        size += len(line.encode("utf-8", "backslashreplace")) + 1
-        if size > LIMIT - 100:
-            kept += ["", "… the rest is in report.html"]
-            break
-        kept.append(line)
-    return "\n".join(kept) + "\n"
-
-
-def code(text: str, most: int = MAX_CELL) -> str:
-    """Show text from evidence as inline code: nothing in it is Markdown or HTML any more."""
-    flat = "".join(char if char.isprintable() else "?" for char in text[:most])
-    return "`" + flat.replace("`", "'").replace("|", "¦") + "`"
-
-
-def _plain(text: str) -> str:
-    flat = "".join(char if char.isprintable() else "?" for char in text[:MAX_CELL])
-    for char in "\\`*[]<>|":
-        flat = flat.replace(char, f"&#{ord(char)};")
-    return flat
 
 
 def _number(value: float | None) -> str:

@@ -18,9 +18,9 @@ from chaos.control.app import Control
 from chaos.control.director import Director
 from chaos.control.live_stage import LiveStage
 from chaos.control.serving import serving
-from chaos.control.watching import NoRecords, PatientObserver
+from chaos.control.watching import NoRecords
 from chaos.journal import Journal
-from chaos.observe import Events
+from chaos.observe import Events, Observer
 from chaos.progress import Progress
 from chaos.sink import Sink
 from chaos.stack.options import StackOptions
@@ -69,7 +69,7 @@ def api(sink: SinkProcess, tmp_path: Path) -> Iterator[Api]:
     stack.workers = [SimpleNamespace(spec=SimpleNamespace(name="worker-1"))]
     broker: Any = NoBroker()
     progress = Progress("t", Console(quiet=True), figures=False)
-    with PatientObserver(NoRecords(), {}, broker, stack.sink) as observer:
+    with Observer(NoRecords(), {}, broker, stack.sink) as observer:
         stage = LiveStage(stack, observer, events, Journal(tmp_path / "state", "t"), progress)
         with Director(stage, events, lambda _: None) as director:
             app = Control(stack, observer, director, events.live).app()

@@ -12,16 +12,16 @@ from typing import Any
 from rich.console import Console
 
 from chaos.control.live_stage import LiveStage
-from chaos.control.watching import NoRecords, PatientObserver
+from chaos.control.watching import NoRecords
 from chaos.faults.base import Fault
 from chaos.journal import Journal
-from chaos.observe import Events
+from chaos.observe import Events, Observer
 from chaos.progress import Progress
 from chaos.stack.options import StackOptions
 from reports.evidence import read
 
 
-class Flow(PatientObserver):
+class Flow(Observer):
     """Mail flows at `rate` per second, as long as the test says so."""
 
     def __init__(self, rate: float = 50.0) -> None:

@@ -10,7 +10,7 @@ import pytest
 from reports.compare import gate, regression, render, text
 from reports.compare.stored import NotComparable
 from reports.evidence import Appender
-from reports.render import document, replace_file
+from reports.render import document, markdown, replace_file
 from reports.verdict import judge
 from tests.unit.reports.runs import Run
 
@@ -104,7 +104,7 @@ def test_the_summary_is_limited_and_quotes_what_it_did_not_write(tmp_path: Path)
         **{name: getattr(found, name) for name in found.__slots__ if name != "notes"},
         notes=("x" * 250,) * 500,
     )
-    assert len(render.as_markdown(many).encode()) <= render.LIMIT
+    assert len(render.as_markdown(many).encode()) <= markdown.LIMIT
     assert "the rest is on the page" in render.as_markdown(many)
 
 

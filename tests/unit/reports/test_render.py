@@ -14,7 +14,7 @@ import pytest
 
 from reports import table, timeline
 from reports.evidence import DELIVERIES, EVENTS, LEDGER, SUBMISSIONS
-from reports.render import document, html, junit, summary, write_all
+from reports.render import document, html, junit, markdown, summary, write_all
 from reports.render.svg import nice_top
 from reports.timeline import MAX_BINS
 from reports.verdict import judge
@@ -211,7 +211,7 @@ def test_markdown_is_limited(tmp_path):
     for number in range(400):
         run.fault(f"sever-{'x' * 200}-{number}")
     text = summary.as_markdown(judge(run.write(tmp_path)))
-    assert len(text.encode()) <= summary.LIMIT
+    assert len(text.encode()) <= markdown.LIMIT
     assert text.endswith("the rest is in report.html\n")
 
 
