@@ -83,11 +83,18 @@ class Live:
         with self._lock:
             return [clocks.fault for clocks in self._faults.values() if clocks.active]
 
+    def healed(self) -> set[str]:
+        """Names of the faults that were on and are not any more."""
+        with self._lock:
+            return {
+                clocks.fault
+                for clocks in self._faults.values()
+                if clocks.inject_s is not None and not clocks.active
+            }
+
     def was_felt(self, fault: str) -> bool:
         """Whether it was injected and is healed again: one that never came needs no recovery."""
-        with self._lock:
-            clocks = self._faults.get(fault)
-            return clocks is not None and clocks.inject_s is not None and not clocks.active
+        return fault in self.healed()
 
     def faults(self) -> list[dict[str, Any]]:
         """Every fault with its clocks, as plain data."""

@@ -83,7 +83,8 @@ class Director:
         """
         live = self._events.live
         with self._changed:
-            before, stopped = set(live.active()), self._job or self._next
+            # Not what is on by now: a fault that is just being injected will be healed as well.
+            before, stopped = live.healed(), self._job or self._next
             self._next = None
             if self._job is not None:
                 self._stage.interrupt()
@@ -97,7 +98,7 @@ class Director:
                 raise HarnessError(f"cannot be healed: {', '.join(left)}. {self.trouble}")
             self.trouble = ""
         what = f"{stopped.kind} {stopped.name}" if stopped else None
-        return {"healed": sorted(before), "stopped": what, "found_broken": found}
+        return {"healed": sorted(live.healed() - before), "stopped": what, "found_broken": found}
 
     def running(self) -> dict[str, Any] | None:
         """What goes on now, as plain data; None: nothing that would refuse the next."""

@@ -25,6 +25,19 @@ def director(world: World) -> Iterator[Director]:
         yield made
 
 
+class Slow(Scripted):
+    """Its injection is not over before it is healed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._stage = world.stage
+
+    def inject(self) -> str:
+        super().inject()
+        assert self._stage._cut.wait(10)
+        return "on at last"
+
+
 def job(world: World, fault: Scripted, hold_s: float = 60.0) -> Job:
     return Job("fault", fault.name, world.act(fault, hold_s))
 
@@ -43,6 +56,13 @@ def test_heal_ends_what_goes_on_and_the_recovery_is_still_watched(
     until(lambda: "recovered" in world.seen)
     assert director.running() is None
     assert director.watching() is None
+
+
+def test_a_fault_that_was_just_being_injected_is_told_as_healed(world: World, director: Director) -> None:
+    fault = Slow(world)
+    director.start(job(world, fault))
+    assert fault.on.wait(10)
+    assert director.heal()["healed"] == [fault.name]
 
 
 def test_the_next_fault_may_begin_while_the_last_one_is_watched(
