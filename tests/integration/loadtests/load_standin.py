@@ -83,13 +83,18 @@ class StandIn:
 
     async def _die(self) -> None:
         self._server.close()
-        for writer in list(self._writers):
-            _reset(writer)
-        mine = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not mine]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := await self._others():
+            for writer in list(self._writers):
+                _reset(writer)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @staticmethod
+    async def _others() -> set[asyncio.Task]:
+        # Cancelled before its first step, a task that accepts a connection would leave it open.
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
