@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +70,32 @@ def check(arrivals: str, mix: str, rate_per_s: float, seed: int) -> None:
         mixes.parse(mix)
 
 
-def argv(spec: LoadSpec) -> list[str]:
-    """Return the command line that offers this load. Raises ValueError for what Locust cannot be told."""
+@contextlib.contextmanager
+def held_port() -> Iterator[socket.socket]:
+    """Hold a free loopback port, so that nobody but a server with SO_REUSEADDR (as ZeroMQ's) can have it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held
+
+
+def argv(spec: LoadSpec, master_port: int = 0) -> list[str]:
+    """Return the command line that offers this load; with several processes they meet at `master_port`.
+
+    Raises ValueError for what Locust cannot be told.
+    """
     if spec.processes < 1:
         raise ValueError(f"processes must be at least 1, not {spec.processes!r}")
     locust = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
     users = max(spec.processes, spec.users if spec.model == "closed" else 1)
     locust += ["-u", str(users), "-r", str(users)]
     if spec.processes > 1:
+        if not master_port:
+            raise ValueError(f"{spec.processes} processes need a port at which they meet")
         locust += ["--processes", str(spec.processes)]
+        # Locust's own port is one for all loads, and on every interface: two loads would share their workers.
+        for side in ("--master-bind", "--master"):
+            locust += [f"{side}-host", "127.0.0.1", f"{side}-port", str(master_port)]
     options = {
         "--host": spec.target,
         "--rate": repr(spec.rate_per_s),
@@ -145,10 +163,16 @@ def start(spec: LoadSpec, log_path: Path, env: Mapping[str, str] | None = None) 
     `env` is added to its environment (the harness marks its processes so). Raises OSError when it cannot be
     started or the log cannot be written.
     """
-    return _start(argv(spec), log_path, env)
+    if spec.processes == 1:
+        return _start(argv(spec), log_path, env)
+    with held_port() as held:
+        return _start(argv(spec, held.getsockname()[1]), log_path, env, keep=(held.fileno(),))
 
 
-def _start(words: list[str], log_path: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _start(
+    words: list[str], log_path: Path, env: Mapping[str, str] | None, keep: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process that inherits the files `keep`, and with them what they hold."""
     log_path.parent.mkdir(parents=True, exist_ok=True)
     # A MAILSTORM_ variable left in somebody's shell must not change a recorded plan; nor may Locust's own.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAILSTORM_", "LOCUST_"))}
@@ -160,6 +184,7 @@ def _start(words: list[str], log_path: Path, env: Mapping[str, str] | None) -> s
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=clean | dict(env or {}),
+            pass_fds=keep,
         )
 
 

@@ -77,8 +77,8 @@ def load(tmp_path):
     """Start load processes; all are stopped at the end."""
     made = []
 
-    def make(**spec):
-        made.append(Load(tmp_path, **spec))
+    def make(folder=tmp_path, **spec):
+        made.append(Load(folder, **spec))
         return made[-1]
 
     yield make

@@ -41,6 +41,7 @@ class StandIn:
         self._tries: dict[str, int] = {}
         self._reads: dict[str, int] = {}
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task] = set()
         self._frozen_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -83,23 +84,20 @@ class StandIn:
 
     async def _die(self) -> None:
         self._server.close()
-        while tasks := await self._others():
+        while asyncio.all_tasks() - {asyncio.current_task()}:
             for writer in list(self._writers):
                 _reset(writer)
-            for task in tasks:
+            # Only those that have begun: cancelled before its first step, a task leaves its connection open.
+            for task in list(self._serving):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    @staticmethod
-    async def _others() -> set[asyncio.Task]:
-        # Cancelled before its first step, a task that accepts a connection would leave it open.
-        await asyncio.sleep(0)
-        return asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         connection = self.connections
+        task = asyncio.current_task()
         self._writers.add(writer)
+        self._serving.add(task)
         try:
             while True:
                 seen = await _request(reader, connection)
@@ -111,6 +109,7 @@ class StandIn:
             pass
         finally:
             self._writers.discard(writer)
+            self._serving.discard(task)
             writer.close()
 
     async def _answer(self, seen: Seen, writer: asyncio.StreamWriter) -> bool:

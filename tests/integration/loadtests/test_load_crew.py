@@ -86,6 +86,21 @@ def test_stopped_by_a_signal_every_process_concludes_and_leaves(standin, load):
     assert alive == []
 
 
+def test_two_loads_on_one_host_share_nothing(standin, load, tmp_path):
+    runs = [
+        load(tmp_path / name, target=standin().url, run=name, for_s=1.0, processes=2, late_limit_s=20.0)
+        for name in ("t1", "t2")
+    ]
+    for run in runs:
+        run.until(lambda run=run: run.records("ok"))
+        sockets = psutil.Process(run.process.pid).net_connections()
+        assert [one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN] == ["127.0.0.1"]
+    for run in runs:
+        assert run.process.wait(60) == 0, run.log.read_text()
+        assert len(whole(run)) == 2
+        assert len(run.records("due")) == 20
+
+
 class Separate:
     """A master and workers, each started as its own process, as on several hosts."""
 

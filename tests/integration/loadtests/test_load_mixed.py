@@ -14,10 +14,12 @@ MIX = "email=8,add=1,greet=1,read=2"
 
 def test_the_chosen_classes_are_the_mix_of_every_process(standin, tmp_path):
     api = standin()
-    words = launch.argv(launch.LoadSpec(api.url, 160.0, 1, "t1", tmp_path, for_s=0.5, processes=2))
-    at = words.index("--mix")
-    words = [*words[:at], *words[at + 2 :], *CHOSEN]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    spec = launch.LoadSpec(api.url, 160.0, 1, "t1", tmp_path, for_s=0.5, processes=2)
+    with launch.held_port() as held:
+        words = launch.argv(spec, held.getsockname()[1])
+        at = words.index("--mix")
+        words = [*words[:at], *words[at + 2 :], *CHOSEN]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     evidence = read(tmp_path / SUBMISSIONS)
     assert evidence.problems == []

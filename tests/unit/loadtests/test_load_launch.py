@@ -29,9 +29,13 @@ def test_argv_says_everything():
 
 
 def test_processes():
-    words = argv(LoadSpec("http://x", 1, 1, "r", Path("e"), processes=3))
-    told = dict(itertools.pairwise(words))
+    spec = LoadSpec("http://x", 1, 1, "r", Path("e"), processes=3)
+    told = dict(itertools.pairwise(argv(spec, 41000)))
     assert (told["--processes"], told["-u"]) == ("3", "3")
+    for side in ("--master", "--master-bind"):
+        assert (told[f"{side}-host"], told[f"{side}-port"]) == ("127.0.0.1", "41000")
+    with pytest.raises(ValueError, match="a port at which they meet"):
+        argv(spec)
     with pytest.raises(ValueError, match="at least 1"):
         argv(LoadSpec("http://x", 1, 1, "r", Path("e"), processes=0))
 
