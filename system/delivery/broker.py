@@ -121,6 +121,7 @@ class Rabbit:
         )
         self._connection: Any = None
         self._channel: Any = None
+        self._sock: Any = None
 
     @contextmanager
     def channel(self) -> Iterator[Any]:
@@ -142,7 +143,8 @@ class Rabbit:
 
     def _connect(self) -> None:
         self._connection = self._parameters.transport.establish_connection()
-        self._connection.sock.settimeout(self._timeout_s)
+        self._sock = self._connection.sock
+        self._sock.settimeout(self._timeout_s)
         self._channel = self._connection.channel()
         for queue in self._queues:
             queue(self._channel).declare()
@@ -152,16 +154,17 @@ class Rabbit:
         if not self._connection.connected:
             return True
         poll = select.poll()
-        poll.register(self._connection.sock, select.POLLIN)
+        poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(0))
 
     def drop(self) -> None:
         """Ends the connection without a word."""
         connection, self._connection, self._channel = self._connection, None, None
-        if connection and connection.connected:
+        if connection:
             with suppress(OSError):
                 # TLS would say goodbye, and wait for the answer.
-                connection.sock.settimeout(0)
+                self._sock.settimeout(0)
+            # Also where it no longer counts as connected: it may still have its socket.
             connection.collect()
 
     def close(self) -> None:

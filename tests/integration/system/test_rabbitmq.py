@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import amqp
 import pytest
 
-from system.delivery.broker import Broker, BrokerError
+from system.delivery.broker import Broker, BrokerError, Rabbit
 from system.delivery.hints import DELIVER, HIGH, LOW, NORMAL, OVERDUE, PROBE_LOGIN, URGENT, Hints
 from system.worker.app import make_app
 from tests.integration.system.proxies import Proxy, Toxiproxy
@@ -144,6 +144,20 @@ def test_an_idle_connection_that_ended_costs_no_hint(settings, rabbit, proxied, 
     proxy.heal("down")
     assert hints.offer("b")
     hints.close()
+
+
+def test_a_connection_that_ends_in_use_leaves_no_socket_open(settings, rabbit, proxied):
+    proxy, url = proxied
+    connection = Rabbit(settings(broker_url=url), 2)
+    with pytest.raises(BrokerError), connection.channel() as channel:
+        held = channel.connection.sock
+        proxy.sever("down")
+        channel.connection.drain_events(timeout=10)
+    assert held.fileno() == -1
+    proxy.heal("down")
+    with connection.channel() as channel:
+        assert channel.connection.sock is not held
+    connection.close()
 
 
 @pytest.mark.parametrize("how", ["down", "silent"])
