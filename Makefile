@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: chaos up test test-slow bench-system bench-sink bench-load bench-judge fuzz install lint clean
+.PHONY: chaos up test test-slow bench-system bench-sink bench-load bench-judge bench-report fuzz install lint clean
 
 chaos: install
 	$(BIN)/mailstorm suite
@@ -37,6 +37,10 @@ bench-load: install
 # How long the judge takes for up to a million jobs, and how much memory: needs 3.7 GB of disk for a while.
 bench-judge: install
 	$(BIN)/python -m benchmarks.judge_bench
+
+# How large the report of 100,000 jobs is, and how soon Chromium has opened it.
+bench-report: install
+	$(BIN)/python -m benchmarks.report_open
 
 # Garbage at the sink's SMTP port and control API for MINUTES; a bounded run of the same is in `make test`.
 MINUTES ?= 10

@@ -86,7 +86,7 @@ class Standing:
             (self.points / name).unlink()
 
     def wait_fired(self, names):
-        self.until(lambda: self.stack.keep_up() and names <= fired(self.stack), 30, f"all of {sorted(names)}")
+        self.until(lambda: self.stack.keep_up() and names <= fired(self.stack), 60, f"all of {sorted(names)}")
 
     def fired_at(self):
         return [(self.points / name).stat().st_mtime for name in NAMES]
@@ -116,7 +116,7 @@ class Standing:
         self._clients += [self._threads.submit(self._client, key) for key in doubtful]
         self.until(
             lambda: self.stack.keep_up() and not self.sink.unclear and set(doubtful) <= set(self.ids),
-            30,
+            60,
             "the doubts",
         )
         self.arm(DOUBTS)
