@@ -42,6 +42,7 @@ def test_sever_broker_is_acquitted_on_rabbitmq(harness: Harness, rabbit: None) -
     assert {"email", "default", "maintenance", "celery_see"} <= set(depths[-1]["queues"])
 
 
+@pytest.mark.sociable
 def test_after_sigkill_of_the_harness_undo_ends_rabbitmq_and_its_daemon(
     harness: Harness, rabbit: None, until: Callable[..., None]
 ) -> None:
@@ -61,6 +62,7 @@ def test_after_sigkill_of_the_harness_undo_ends_rabbitmq_and_its_daemon(
     assert not [server for server in left if lives(server)]
 
 
+@pytest.mark.sociable
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_up_shows_its_workers_and_tasks_in_flower(
     harness: Harness, broker: str, until: Callable[..., None]

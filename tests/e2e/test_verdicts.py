@@ -95,6 +95,7 @@ def test_bad_systems_are_convicted_side_by_side(harness: Harness) -> None:
         assert_nothing_left_of(run)
 
 
+@pytest.mark.sociable
 def test_a_sink_that_lies_is_found_out(harness: Harness) -> None:
     """Nobody but the judge can notice: every job says SUCCESS."""
     run = harness.run("run", "lying-sink", "--rate", "40", "--duration", "8", "--seed", "11")
@@ -120,6 +121,7 @@ def test_where_nobody_can_be_asked_held_doubts_are_neither_lost_nor_delivered(ha
     assert run.verdict["counts"]["duplicates"] == 0
 
 
+@pytest.mark.sociable
 def test_where_nobody_can_be_asked_resending_duplicates_and_says_why(harness: Harness) -> None:
     run = harness.run(
         "run",
