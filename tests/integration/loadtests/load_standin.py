@@ -41,13 +41,15 @@ class StandIn:
         self._tries: dict[str, int] = {}
         self._reads: dict[str, int] = {}
         self._writers: set[asyncio.StreamWriter] = set()
-        self._serving: set[asyncio.Task] = set()
+        self._serving: dict[asyncio.Task, socket.socket] = {}
         self._frozen_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = self._call(asyncio.start_server(self._serve, "127.0.0.1", port))
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=100)
+        self._listening.setblocking(False)
+        self._call(self._listen())
+        self.port = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
     def freeze(self, seconds: float) -> None:
@@ -82,22 +84,36 @@ class StandIn:
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
-    async def _die(self) -> None:
-        self._server.close()
-        while asyncio.all_tasks() - {asyncio.current_task()}:
-            for writer in list(self._writers):
-                _reset(writer)
-            # Only those that have begun: cancelled before its first step, a task leaves its connection open.
-            for task in list(self._serving):
-                task.cancel()
-            await asyncio.sleep(0)
+    async def _listen(self) -> None:
+        self._loop.add_reader(self._listening, self._accept)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self) -> None:
+        # By hand: asyncio's own ways lose connections when they are stopped while they accept them.
+        try:
+            connection, _ = self._listening.accept()
+        except BlockingIOError:
+            return
+        connection.setblocking(False)
+        self._serving[self._loop.create_task(self._serve(connection))] = connection
+
+    async def _die(self) -> None:
+        if self._listening.fileno() >= 0:
+            self._loop.remove_reader(self._listening)
+        self._listening.close()
+        for writer in list(self._writers):
+            _reset(writer)
+        serving, self._serving = self._serving, {}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        for connection in serving.values():
+            connection.close()  # of a task that was cancelled before it began
+
+    async def _serve(self, sock: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=sock)
         self.connections += 1
         connection = self.connections
-        task = asyncio.current_task()
         self._writers.add(writer)
-        self._serving.add(task)
         try:
             while True:
                 seen = await _request(reader, connection)
@@ -109,7 +125,7 @@ class StandIn:
             pass
         finally:
             self._writers.discard(writer)
-            self._serving.discard(task)
+            self._serving.pop(asyncio.current_task(), None)
             writer.close()
 
     async def _answer(self, seen: Seen, writer: asyncio.StreamWriter) -> bool:
